@@ -1,0 +1,120 @@
+// The IP layer's state and the verbs every transport uses. The work is in input4.ts and output.ts.
+
+import type { Counters } from '../base/counters.ts';
+import { Ctr } from '../base/counters.ts';
+import type { Drop } from '../base/drop.ts';
+import type { Random } from '../base/random.ts';
+import { Rx } from '../base/rx.ts';
+import type { Slab } from '../base/slab.ts';
+import { Tx, TxArena } from '../base/tx.ts';
+import type { Link } from '../link/link.ts';
+import { Addresses } from './addresses.ts';
+import { FragmentState } from './fragment.ts';
+import { IcmpError, IcmpLimiter } from './icmp.ts';
+import { Idents } from './ident.ts';
+import { PathMtu } from './pmtu.ts';
+import { Reassembly } from './reassembly.ts';
+import { Routes } from './routes.ts';
+
+/** Knobs of this layer; values, units and sources in stack/config.ts. */
+export interface IpConfig {
+  defaultTtl: number;
+  icmpRatePerSecond: number;
+  icmpBurst: number;
+  echoBroadcast: boolean;
+  reassemblyTimeoutMs: number;
+  reassemblyMaxOctets: number;
+  reassemblyMaxOctetsPerSource: number;
+  reassemblyMaxFragments: number;
+  reassemblyMaxDatagrams: number;
+  pmtuMin: number;
+  pmtuExpireMs: number;
+  pmtuMaxEntries: number;
+  txArenaOctets: number;
+}
+
+/** What a layer answers to the walk in stack/stack.ts. */
+export const Verdict = {
+  /** Go on: the next layer's turn. */
+  DELIVER: 0,
+  /** Finished with this packet (consumed, kept or dropped with a reason). */
+  DONE: 1,
+  /** An ICMP error for a transport stands in `ip.icmpError`. */
+  ERROR: 2,
+} as const;
+export type Verdict = (typeof Verdict)[keyof typeof Verdict];
+
+/** Called for each discarded packet when somebody looks (inspector, capture). */
+export type DropListener = (reason: Drop, rx: Rx) => void;
+
+export class IpLayer {
+  readonly slab: Slab;
+  readonly counters: Counters;
+  readonly config: IpConfig;
+  readonly random: Random;
+  readonly rx: Rx;
+  readonly tx = new Tx();
+  readonly arena: TxArena;
+  /** Index = link id. */
+  readonly links: (Link | null)[] = [];
+  readonly addresses = new Addresses();
+  readonly routes = new Routes();
+  readonly pmtu: PathMtu;
+  readonly reassembly: Reassembly;
+  readonly icmpLimiter: IcmpLimiter;
+  readonly icmpError = new IcmpError();
+  readonly idents: Idents;
+  readonly fragments = new FragmentState();
+  /** Monotonic µs of the turn. */
+  nowUs = 0;
+  /** Moves whenever a cached Path may be wrong. */
+  routeEpoch = 1;
+  onDrop: DropListener | null = null;
+  /** Sum of the slab's octets as 16-bit words, unfolded; the addon's when there is one. */
+  readonly sum: (off: number, len: number, initial: number) => number;
+
+  constructor(
+    slab: Slab,
+    config: IpConfig,
+    random: Random,
+    counters: Counters,
+    sum: (off: number, len: number, initial: number) => number,
+  ) {
+    this.slab = slab;
+    this.config = config;
+    this.random = random;
+    this.counters = counters;
+    this.sum = sum;
+    this.rx = new Rx(slab);
+    this.arena = new TxArena(slab.reserve(config.txArenaOctets), config.txArenaOctets);
+    this.pmtu = new PathMtu(config, random);
+    this.reassembly = new Reassembly(slab, config, random);
+    this.idents = new Idents(random);
+    this.icmpLimiter = new IcmpLimiter(config, random);
+  }
+}
+
+/** Counts a discarded packet under its reason. */
+export function drop(ip: IpLayer, rx: Rx, reason: Drop): typeof Verdict.DONE {
+  const drops = ip.counters.drops;
+  drops[reason] = (drops[reason] as number) + 1;
+  if (ip.onDrop !== null) ip.onDrop(reason, rx);
+  return Verdict.DONE;
+}
+
+export function count(ip: IpLayer, counter: number, n = 1): void {
+  const values = ip.counters.values;
+  values[counter] = (values[counter] as number) + n;
+}
+
+/** Sends what every link has queued; afterwards headers and payload pieces may be reused. */
+export function flushLinks(ip: IpLayer): void {
+  if (ip.arena.used === 0) return;
+  for (let i = 0; i < ip.links.length; i++) {
+    const link = ip.links[i];
+    if (link !== null && link !== undefined) link.flush();
+  }
+  ip.arena.reset();
+}
+
+export { Ctr };
