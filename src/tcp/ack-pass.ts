@@ -1,0 +1,52 @@
+// What one acknowledgment has told us, gathered while it is processed. One per layer, reused.
+
+export const AckFlag = {
+  /** SND.UNA moved. */
+  ADVANCED: 1,
+  /** New data was acknowledged cumulatively. */
+  DATA_ACKED: 2,
+  /** A SACK block told something new. */
+  SACKED: 4,
+  DSACK: 8,
+  /** Something that was never retransmitted was delivered (Eifel, F-RTO). */
+  ORIGINAL: 16,
+  /** A retransmission was acknowledged. */
+  RETRANS_ACKED: 32,
+  /** Losses were found. */
+  LOST: 64,
+  SYN_ACKED: 128,
+  WINDOW: 256,
+  /** The segment carried data. */
+  DATA: 512,
+  /** A D-SACK said that a tail loss probe was not needed. */
+  TLP_DSACK: 1024,
+} as const;
+
+export class AckPass {
+  flags = 0;
+  priorUna = 0;
+  priorDelivered = 0;
+  priorLost = 0;
+  priorInFlight = 0;
+  priorPacketsOut = 0;
+  /** Segments acknowledged cumulatively by this one. */
+  acked = 0;
+  /** RTT sample from never retransmitted data, µs; -1 = none. */
+  rttUs = -1;
+  /** RTT of the newest SACKed data, µs; -1 = none. */
+  sackRttUs = -1;
+  dupAcks = 0;
+
+  begin(una: number, delivered: number, lost: number, inFlight: number, packetsOut: number): void {
+    this.flags = 0;
+    this.priorUna = una;
+    this.priorDelivered = delivered;
+    this.priorLost = lost;
+    this.priorInFlight = inFlight;
+    this.priorPacketsOut = packetsOut;
+    this.acked = 0;
+    this.rttUs = -1;
+    this.sackRttUs = -1;
+    this.dupAcks = 0;
+  }
+}

@@ -1,0 +1,58 @@
+// Acknowledgments in answer to what is not acceptable, limited per connection so that neither two
+// stacks can keep each other busy (RFC 9293 §3.8.6 of loops) nor an observer learns anything from a
+// shared budget (RFC 5961 §7, CVE-2016-5696: each connection has its own, with jitter).
+
+import type { Rx } from '../base/rx.ts';
+import { below } from '../base/random.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { sendSyn } from './output.ts';
+import { State } from './state.ts';
+import { AckWish, Ready, type Tcb } from './tcb.ts';
+import { wake } from './tcp.ts';
+
+/** Duplicates are answered at most once in this time (Linux's tcp_invalid_ratelimit). */
+const DUPLICATE_GAP_US = 500_000;
+
+/** RFC 5961 §3.2, §4.2, §5.2. */
+export function challenge(t: Tcb): void {
+  const layer = t.layer;
+  const now = layer.ip.nowUs;
+  if (now - t.challengeUs > 1_000_000 || t.challengeUs === 0) {
+    const rate = layer.config.challengeAcksPerSecond;
+    t.challengeUs = now;
+    t.challenges = (rate >> 1) + below(layer.random, Math.max(1, rate));
+  }
+  if (t.challenges <= 0) {
+    count(layer.ip, Ctr.TcpExtTCPACKSkippedChallenge);
+    return;
+  }
+  t.challenges--;
+  count(layer.ip, Ctr.TcpExtTCPChallengeACK);
+  t.ackWish = AckWish.NOW;
+  wake(t, Ready.OUTPUT);
+}
+
+/** The duplicate ACK of RFC 9293 §3.10.7.4, first check. Data is always answered, empty ones rarely. */
+export function duplicateAck(t: Tcb, rx: Rx, skipped: number): void {
+  const now = t.layer.ip.nowUs;
+  if (rx.segLen === 0) {
+    if (t.oowAckUs !== 0 && now - t.oowAckUs < DUPLICATE_GAP_US) {
+      count(t.layer.ip, skipped);
+      return;
+    }
+    t.oowAckUs = now;
+  }
+  if (t.state === State.SYN_RCVD && t.listener >= 0) {
+    resendSynAck(t);
+    return;
+  }
+  t.quickAcks = Math.max(t.quickAcks, 2);
+  t.ackWish = AckWish.NOW;
+  wake(t, Ready.OUTPUT);
+}
+
+/** The peer has sent its SYN again: our SYN-ACK again, without counting a timeout. */
+export function resendSynAck(t: Tcb): void {
+  count(t.layer.ip, Ctr.TcpExtTCPSynRetrans);
+  sendSyn(t, true, true);
+}

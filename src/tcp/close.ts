@@ -1,0 +1,121 @@
+// The end of a connection: TIME-WAIT, removal, and what is given back. The user hears of it in the
+// next drain; the slot is free once that has happened.
+
+import { Code } from '../base/code.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { NIL, remove } from './scoreboard.ts';
+import { State } from './state.ts';
+import { Ready, Rexmit, type Tcb } from './tcb.ts';
+import { armTimer, clearTimer, flowKey, type TcpLayer, Timer, wake } from './tcp.ts';
+import { unread } from './window.ts';
+
+/** Moves to another state and keeps the gauges true. */
+export function setState(t: Tcb, state: State): void {
+  const values = t.layer.ip.counters.values;
+  const was = t.state === State.ESTABLISHED || t.state === State.CLOSE_WAIT ? 1 : 0;
+  const is = state === State.ESTABLISHED || state === State.CLOSE_WAIT ? 1 : 0;
+  values[Ctr.TcpCurrEstab] = (values[Ctr.TcpCurrEstab] as number) + is - was;
+  t.state = state;
+}
+
+/** Gives back what sending holds: records, queued octets, timers. */
+function releaseSending(t: Tcb): void {
+  const layer = t.layer;
+  while (t.board.head !== NIL) remove(layer.segs, t.board, t.board.head);
+  t.packetsOut = 0;
+  t.sackedOut = 0;
+  t.lostOut = 0;
+  t.retransOut = 0;
+  t.written += t.queue.clear(layer.blocks);
+  t.rexmit = Rexmit.NONE;
+  clearTimer(t, Timer.REXMIT);
+  clearTimer(t, Timer.DELACK);
+  clearTimer(t, Timer.KEEP);
+}
+
+/** Gives back what receiving holds. */
+export function releaseReceiving(t: Tcb): void {
+  t.layer.rcvMemory -= t.ring.capacity;
+  t.ring.release();
+  t.ringed = 0;
+  t.pieced = 0;
+  t.pieceHead = -1;
+  t.pieceTail = -1;
+  t.ofo = null;
+}
+
+function leaveFlows(t: Tcb): void {
+  if (!t.inFlows) return;
+  t.layer.flows.remove(flowKey(t.layer, t), 0);
+  t.inFlows = false;
+}
+
+/** The connection is gone. Code 0: in order; unread data is still delivered first. */
+export function destroy(t: Tcb, code: number): void {
+  if (t.state === State.CLOSED) return;
+  const layer = t.layer;
+  if (t.state === State.TIME_WAIT) layer.timeWaits--;
+  setState(t, State.CLOSED);
+  leaveFlows(t);
+  releaseSending(t);
+  clearTimer(t, Timer.LINGER);
+  if (code !== 0) t.closeCode = code;
+  if (t.user === null || t.closeCode !== 0) releaseReceiving(t);
+  leaveListener(t);
+  wake(t, Ready.CLOSED | Ready.FREE);
+}
+
+/** An embryonic or waiting child leaves its listener's queues. */
+function leaveListener(t: Tcb): void {
+  if (t.listener < 0) return;
+  const listener = t.layer.listeners[t.listener];
+  t.listener = -1;
+  if (listener === null || listener === undefined) return;
+  if (t.opened) listener.unqueue(t.slot);
+  else listener.embryonic--;
+}
+
+/** Ends a connection because of an error: timeout, reset, unreachable, lost device. */
+export function fail(t: Tcb, code: number): void {
+  const s = t.state;
+  if (s === State.ESTABLISHED || s === State.CLOSE_WAIT) count(t.layer.ip, Ctr.TcpEstabResets);
+  if (code === 0) destroy(t, Code.ECONNABORTED);
+  else destroy(t, code);
+}
+
+/** RFC 9293 §3.6.1: only the four-tuple, the numbers and the time are kept. */
+export function enterTimeWait(t: Tcb): void {
+  const layer = t.layer;
+  releaseSending(t);
+  clearTimer(t, Timer.LINGER);
+  if (t.user === null && t.orphan) releaseReceiving(t);
+  if (layer.timeWaits >= layer.config.maxTimeWait) {
+    count(layer.ip, Ctr.TcpExtTCPTimeWaitOverflow);
+    destroy(t, 0);
+    return;
+  }
+  setState(t, State.TIME_WAIT);
+  layer.timeWaits++;
+  count(layer.ip, Ctr.TcpExtTW);
+  restartTimeWait(t);
+  wake(t, Ready.CLOSED);
+}
+
+export function restartTimeWait(t: Tcb): void {
+  armTimer(t, Timer.LINGER, t.layer.config.timeWaitMs * 1000);
+}
+
+/** Whether `closed` may be told now: after an error at once, in order when all has been read. */
+export function mayTellClosed(t: Tcb): boolean {
+  if (t.closedTold || (t.state !== State.CLOSED && t.state !== State.TIME_WAIT)) return false;
+  if (t.closeCode !== 0 || t.orphan) return true;
+  return unread(t) === 0 && (!t.finReceived || t.endTold);
+}
+
+/** Frees the slot of a connection that is CLOSED and whose user knows. */
+export function free(layer: TcpLayer, t: Tcb): void {
+  releaseReceiving(t);
+  layer.connections[t.slot] = null;
+  layer.freeSlots.push(t.slot);
+  layer.live--;
+}

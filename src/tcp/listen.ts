@@ -1,0 +1,163 @@
+// Passive open: LISTEN, SYN-RECEIVED, the SYN queue and the accept queue (RFC 9293 §3.10.7.2,
+// RFC 4987 §2 for the limits).
+
+import type { Rx } from '../base/rx.ts';
+import type { Binding } from '../demux/ports.ts';
+import { Drop } from '../base/drop.ts';
+import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
+import { selectPath } from '../ip/output.ts';
+import { Flag } from '../wire/tcp.ts';
+import { setState } from './close.ts';
+import { initialSequence, timestampOffset } from './isn.ts';
+import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
+import { sendSyn } from './output.ts';
+import { refuse } from './refuse.ts';
+import { State } from './state.ts';
+import { type Tcb, Total } from './tcb.ts';
+import { allocate, flowKey, type TcpLayer } from './tcp.ts';
+import { armRto } from './timers.ts';
+import { initialWindow } from './window.ts';
+
+/** What the server above gets to hear, in `drain` only: it sets `t.user`, or leaves it null. */
+export interface ListenerUser {
+  accepted(t: Tcb): void;
+}
+
+/** What children inherit. */
+export interface ChildOptions {
+  noDelay: boolean;
+  keepAlive: boolean;
+  keepIdleMs: number;
+}
+
+export class Listener {
+  readonly slot: number;
+  readonly binding: Binding;
+  readonly backlog: number;
+  readonly user: ListenerUser;
+  readonly options: ChildOptions;
+  /** Connections in SYN-RECEIVED. */
+  embryonic = 0;
+  paused = false;
+  /** Slots of established connections that wait to be accepted. */
+  readonly waiting: number[] = [];
+
+  constructor(slot: number, binding: Binding, backlog: number, user: ListenerUser, o: ChildOptions) {
+    this.slot = slot;
+    this.binding = binding;
+    this.backlog = backlog;
+    this.user = user;
+    this.options = o;
+  }
+
+  unqueue(slot: number): void {
+    const i = this.waiting.indexOf(slot);
+    if (i >= 0) this.waiting.splice(i, 1);
+  }
+}
+
+/** A segment for a listener, from somebody without a connection. */
+export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
+  const flags = rx.segFlags;
+  // first RST, second ACK, third SYN (RFC 9293 §3.10.7.2); SYN with FIN is nobody's honest segment
+  if ((flags & Flag.RST) !== 0) return drop(tcp.ip, rx, Drop.TCP_RESET);
+  if ((flags & Flag.ACK) !== 0) return refuse(tcp, rx, Drop.TCP_FLAGS);
+  if ((flags & Flag.SYN) === 0 || (flags & Flag.FIN) !== 0) return drop(tcp.ip, rx, Drop.TCP_FLAGS);
+  if (listener.waiting.length > listener.backlog) {
+    count(tcp.ip, Ctr.TcpExtListenOverflows);
+    count(tcp.ip, Ctr.TcpExtListenDrops);
+    return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
+  }
+  if (listener.embryonic >= Math.max(listener.backlog, 1) + tcp.config.synBacklog) {
+    count(tcp.ip, Ctr.TcpExtTCPReqQFullDrop);
+    count(tcp.ip, Ctr.TcpExtListenDrops);
+    return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
+  }
+  return open(tcp, listener, rx);
+}
+
+function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
+  const t = allocate(tcp);
+  if (t === null) return drop(tcp.ip, rx, Drop.PROTO_MEM);
+  const path = t.path;
+  path.anySource = false;
+  path.src0 = rx.dst0;
+  path.src1 = rx.dst1;
+  path.src2 = rx.dst2;
+  path.src3 = rx.dst3;
+  path.dst0 = rx.src0;
+  path.dst1 = rx.src1;
+  path.dst2 = rx.src2;
+  path.dst3 = rx.src3;
+  t.localPort = rx.dstPort;
+  t.remotePort = rx.srcPort;
+  if (selectPath(tcp.ip, path) !== 0 || !tcp.flows.insert(flowKey(tcp, t), 0, t.slot)) {
+    tcp.connections[t.slot] = null;
+    tcp.freeSlots.push(t.slot);
+    tcp.live--;
+    return drop(tcp.ip, rx, Drop.IP_OUTNOROUTES);
+  }
+  t.inFlows = true;
+  t.listener = listener.slot;
+  listener.embryonic++;
+  t.noDelay = listener.options.noDelay;
+  t.keepAlive = listener.options.keepAlive;
+  t.keepIdleMs = listener.options.keepIdleMs;
+  prepare(t);
+  t.irs = rx.segSeq;
+  t.rcvNxt = (rx.segSeq + 1) | 0;
+  t.rcvRead = t.rcvNxt;
+  t.rcvWup = t.rcvNxt;
+  t.spaceSeq = t.rcvNxt;
+  t.sndWnd = rx.segWnd;
+  t.maxWnd = rx.segWnd;
+  t.sndWl1 = rx.segSeq;
+  agree(t);
+  t.sndUna = t.iss;
+  t.sndNxt = (t.iss + 1) | 0;
+  t.sndEnd = t.sndNxt;
+  setState(t, State.SYN_RCVD);
+  t.totals[Total.SEGS_IN] = 1;
+  sendSyn(t, true, false);
+  armRto(t);
+  return Verdict.DONE;
+}
+
+/** Numbers, windows and timers of a connection whose path and ports are known. */
+export function prepare(t: Tcb): void {
+  const c = t.layer.config;
+  t.ttl = t.layer.ip.config.defaultTtl;
+  t.sndBuf = c.sndBufInitial;
+  t.controller = c.controller;
+  t.congestionMemory = c.controller.start(t);
+  t.cwnd = c.initialCwnd;
+  t.rtoUs = c.rtoInitialMs * 1000;
+  t.rttvarUs = c.rtoInitialMs * 1000;
+  advertiseMss(t);
+  initialWindow(t);
+  t.rcvWnd = Math.min(t.rcvBuf, 0xffff);
+  t.tsOffset = timestampOffset(t);
+  t.iss = initialSequence(t);
+  t.fackSeq = t.iss;
+  t.spaceUs = t.layer.ip.nowUs;
+  t.lastAckInUs = t.layer.ip.nowUs;
+}
+
+/** What both sides' SYNs offered, from the options just parsed. */
+export function agree(t: Tcb): void {
+  const o = t.layer.options;
+  const c = t.layer.config;
+  const fallback = t.path.family === 4 ? DEFAULT_MSS4 : DEFAULT_MSS6;
+  t.peerMss = o.mss > 0 ? o.mss : fallback;
+  t.wsOk = c.windowScale && o.wscale >= 0;
+  t.sndScale = t.wsOk ? o.wscale : 0;
+  if (!t.wsOk) t.rcvScale = 0;
+  t.tsOk = c.timestamps && o.hasTs;
+  if (t.tsOk) {
+    t.tsRecent = o.tsVal;
+    t.tsRecentMs = Math.floor(t.layer.ip.nowUs / 1000);
+  }
+  t.sackOk = c.sack && o.sackOk;
+  t.rcvMss = Math.min(t.peerMss, t.advMss, fallback);
+  updateMss(t);
+}

@@ -1,0 +1,78 @@
+// Segment sizes: what we announce, what we send, and what path MTU changes (RFC 1191, RFC 9293
+// §3.7.1, RFC 5927 §7) and black holes (RFC 4821 §7.8 in its simplest form) do to them.
+
+import { acceptPmtu } from '../ip/icmp.ts';
+import { selectPath } from '../ip/output.ts';
+import { HEADER_LEN } from '../wire/tcp.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { markLost } from './recovery.ts';
+import { NIL, Seg } from './scoreboard.ts';
+import { Ready, type Tcb } from './tcb.ts';
+import { wake } from './tcp.ts';
+
+/** RFC 9293 §3.7.1: without the option (MUST-15). */
+export const DEFAULT_MSS4 = 536;
+export const DEFAULT_MSS6 = 1220;
+/** A black hole is suspected after so many timeouts in a row; then segments shrink to this. */
+const BLACK_HOLE_TIMEOUTS = 3;
+const BLACK_HOLE_MSS = 1024;
+const BLACK_HOLE_LAST_MSS = 512;
+
+function ipHeaderLen(t: Tcb): number {
+  return t.path.family === 4 ? 20 : 40;
+}
+
+/** The MSS option of our SYN: the link's MTU, never the path's (RFC 6691). */
+export function advertiseMss(t: Tcb): void {
+  const link = t.layer.ip.links[t.path.linkId];
+  const mtu = link === null || link === undefined ? t.path.mtu : link.mtu;
+  t.advMss = Math.min(65535, Math.max(88, mtu - ipHeaderLen(t) - HEADER_LEN));
+}
+
+/** MUST-16: the smaller of the peer's limit and the path's, less the options of each segment. */
+export function updateMss(t: Tcb): void {
+  const floor = t.layer.config.minSendMss;
+  const path = t.path.mtu - ipHeaderLen(t) - HEADER_LEN;
+  const limit = Math.max(Math.min(t.peerMss, path), floor);
+  t.mss = Math.max(limit - (t.tsOk ? 12 : 0), 8);
+}
+
+/** Routes have changed since the path was chosen: the source stays (MUST-45). */
+export function refreshPath(t: Tcb): void {
+  const ip = t.layer.ip;
+  if (t.path.epoch === ip.routeEpoch) return;
+  t.path.anySource = false;
+  const code = selectPath(ip, t.path);
+  if (code !== 0) {
+    t.softError = code;
+    t.path.epoch = ip.routeEpoch;
+    return;
+  }
+  updateMss(t);
+}
+
+/** "Fragmentation needed" about a segment that is in flight: smaller segments, lost ones again. */
+export function onTooBig(t: Tcb): void {
+  const ip = t.layer.ip;
+  const before = t.mss;
+  acceptPmtu(ip, ip.icmpError);
+  refreshPath(t);
+  if (t.mss >= before) return;
+  const p = t.layer.segs;
+  for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
+    const len = ((p.end[i] as number) - (p.start[i] as number)) | 0;
+    const flags = p.flags[i] as number;
+    if (len > t.mss && (flags & (Seg.SACKED | Seg.LOST)) === 0) markLost(t, i);
+  }
+  wake(t, Ready.OUTPUT);
+}
+
+/** Timeouts in a row with full-size segments and no ICMP: routers may be silent about the MTU. */
+export function reduceMssOnBlackHole(t: Tcb): void {
+  if (t.retransmits < BLACK_HOLE_TIMEOUTS || t.path.local) return;
+  const target = t.retransmits < BLACK_HOLE_TIMEOUTS * 2 ? BLACK_HOLE_MSS : BLACK_HOLE_LAST_MSS;
+  const limit = target - (t.tsOk ? 12 : 0);
+  if (t.mss <= limit) return;
+  count(t.layer.ip, Ctr.TcpExtTCPMTUPFail);
+  t.mss = limit;
+}

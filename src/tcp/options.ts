@@ -1,0 +1,73 @@
+// Which options our segments carry, in Linux's order: MSS, SACK-permitted with timestamps, window
+// scale on SYN; timestamps elsewhere; SACK blocks on pure acknowledgments (RFC 2018, 2883).
+// @hot
+
+import { putBlock, putMss, putSackHead, putSackOk, putTimestamps, putWscale } from '../wire/tcp-options.ts';
+import { timestampNow } from './isn.ts';
+import type { Tcb } from './tcb.ts';
+
+/** 02 kind SACK-permitted, length 2, in place of the two NOPs before timestamps. */
+const SACK_OK_TS = 0x0402_080a;
+
+/** Octets of options on our SYN (`reply` false) or SYN-ACK. */
+export function synOptionLen(t: Tcb, reply: boolean): number {
+  let n = 4;
+  if (offersTs(t, reply)) n += 12;
+  else if (offersSack(t, reply)) n += 4;
+  if (offersScale(t, reply)) n += 4;
+  return n;
+}
+
+export function putSynOptions(t: Tcb, view: DataView, off: number, reply: boolean): void {
+  let at = off + putMss(view, off, t.advMss);
+  if (offersTs(t, reply)) {
+    putTimestamps(view, at, timestampNow(t), reply ? t.tsRecent : 0);
+    if (offersSack(t, reply)) view.setInt32(at, SACK_OK_TS);
+    at += 12;
+  } else if (offersSack(t, reply)) at += putSackOk(view, at);
+  if (offersScale(t, reply)) putWscale(view, at, t.rcvScale);
+}
+
+/** A SYN-ACK repeats only what the SYN offered (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
+function offersTs(t: Tcb, reply: boolean): boolean {
+  return reply ? t.tsOk : t.layer.config.timestamps;
+}
+function offersSack(t: Tcb, reply: boolean): boolean {
+  return reply ? t.sackOk : t.layer.config.sack;
+}
+function offersScale(t: Tcb, reply: boolean): boolean {
+  return reply ? t.wsOk : t.layer.config.windowScale;
+}
+
+/** Octets that SACK blocks need behind `used` octets of other options; 0 = nothing to tell. */
+export function sackOptionLen(t: Tcb, used: number): number {
+  if (!t.sackOk) return 0;
+  let n = t.hasDsack ? 1 : 0;
+  if (t.ofo !== null) n += t.ofo.size;
+  if (n === 0) return 0;
+  const fit = Math.floor((40 - used - 4) / 8);
+  return 4 + 8 * Math.min(n, fit);
+}
+
+/** Writes a SACK option of `len` octets: a D-SACK block, then the newest range, then the others. */
+export function putSackBlocks(t: Tcb, view: DataView, off: number, len: number): void {
+  const blocks = (len - 4) >> 3;
+  let at = off + putSackHead(view, off, blocks);
+  let left = blocks;
+  if (t.hasDsack) {
+    at += putBlock(view, at, t.dsackStart, t.dsackEnd);
+    left--;
+  }
+  const ofo = t.ofo;
+  if (ofo === null || ofo.size === 0 || left === 0) return;
+  // RFC 2018 §4: the first block holds the segment that triggered this acknowledgment
+  let first = ofo.find(t.sackFirst);
+  if (first >= ofo.size) first = ofo.size - 1;
+  at += putBlock(view, at, ofo.start(first), ofo.end(first));
+  left--;
+  for (let i = ofo.size - 1; i >= 0 && left > 0; i--) {
+    if (i === first) continue;
+    at += putBlock(view, at, ofo.start(i), ofo.end(i));
+    left--;
+  }
+}

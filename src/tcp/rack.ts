@@ -1,0 +1,72 @@
+// RACK (RFC 8985 §6): a transmission is lost when one sent later has been delivered and a reordering
+// window has passed. Times of arrival are those of the batch; a coarse clock makes the remaining
+// time at most one tick too long, never endless, because what is due is compared with <=.
+// @hot
+
+import * as seq from '../base/seq.ts';
+import { markLost } from './recovery.ts';
+import { NIL } from './scoreboard.ts';
+import { Ca, type Tcb } from './tcb.ts';
+import { armReorder } from './timers.ts';
+
+/** §6.2 step 2: the newest transmission known to be delivered. */
+export function rackUpdate(t: Tcb, i: number, retransmitted: boolean): void {
+  const p = t.layer.segs;
+  const sent = p.sentUs[i] as number;
+  const rtt = t.layer.ip.nowUs - sent;
+  // the acknowledgment of a retransmission may belong to the original: too quick to be true
+  if (retransmitted && rtt < t.minRttUs) return;
+  const end = p.end[i] as number;
+  t.rackAdvanced = true;
+  t.rackRttUs = rtt;
+  if (sent > t.rackUs || (sent === t.rackUs && seq.gt(end, t.rackEndSeq))) {
+    t.rackUs = sent;
+    t.rackEndSeq = end;
+  }
+}
+
+/** §6.2 step 4: how much later a later one may be overtaken. */
+function reorderingWindow(t: Tcb): number {
+  if (!t.reorderSeen) {
+    if (t.ca >= Ca.RECOVERY) return 0;
+    if (t.sackedOut >= t.reordering) return 0;
+  }
+  const quarter = t.minRttUs < Infinity ? t.minRttUs / 4 : 0;
+  return Math.min(quarter * t.reoSteps, t.srttUs);
+}
+
+/** §6.2 step 4, adaptation: each round with D-SACK widens the window, 16 quiet recoveries reset it. */
+export function adaptWindow(t: Tcb, dsack: boolean): void {
+  if (dsack && t.dsackSeen) {
+    t.reoSteps = Math.min(0xff, t.reoSteps + 1);
+    t.reoPersist = 16;
+    t.dsackSeen = false;
+  } else if (t.reoPersist === 0) t.reoSteps = 1;
+}
+
+/** §6.2 step 5. Marks what is lost and arms the reordering timer for what may yet be. */
+export function detectLosses(t: Tcb): void {
+  if (!t.rackAdvanced) return;
+  t.rackAdvanced = false;
+  const left = scan(t);
+  if (left > 0) armReorder(t, left);
+}
+
+/** Answers how long the youngest suspect has to wait, µs; 0 = none is left. */
+export function scan(t: Tcb): number {
+  const p = t.layer.segs;
+  const now = t.layer.ip.nowUs;
+  const window = t.rackRttUs + reorderingWindow(t);
+  let wait = 0;
+  let i = t.board.oldest;
+  while (i !== NIL) {
+    const later = p.later[i] as number;
+    const sent = p.sentUs[i] as number;
+    if (sent > t.rackUs || (sent === t.rackUs && seq.ge(p.end[i] as number, t.rackEndSeq))) break;
+    const remaining = sent + window - now;
+    if (remaining <= 0) markLost(t, i);
+    else if (remaining > wait) wait = remaining;
+    i = later;
+  }
+  return Math.ceil(wait);
+}

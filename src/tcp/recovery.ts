@@ -1,0 +1,369 @@
+// Loss recovery: RACK-TLP (RFC 8985), proportional rate reduction (RFC 9937), F-RTO (RFC 5682) and
+// undo of spurious reductions by timestamps and D-SACK (RFC 4015's response, RFC 3708), NewReno for
+// peers without SACK (RFC 6582). The states are Linux's: OPEN, DISORDER, CWR, RECOVERY, LOSS.
+// @hot
+
+import * as seq from '../base/seq.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { Flag } from '../wire/tcp.ts';
+import { AckFlag, type AckPass } from './ack-pass.ts';
+import { emit } from './output.ts';
+import { detectLosses } from './rack.ts';
+import { splitRecord } from './records.ts';
+import { NIL, resent, Seg, unlinkTime } from './scoreboard.ts';
+import { Ca, inFlight, Rexmit, type Tcb, Total } from './tcb.ts';
+import { armRto, scheduleLossProbe } from './timers.ts';
+import { tryUndoDsack, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
+
+/** After new data has left: the timer that watches it. */
+export function afterSend(t: Tcb, wasIdle: boolean): void {
+  if (wasIdle || t.rexmit === Rexmit.NONE) armRto(t);
+  if (t.rexmit === Rexmit.RTO || t.rexmit === Rexmit.TLP) scheduleLossProbe(t, false);
+}
+
+/** Marks one record lost (again, when its retransmission was in flight). */
+export function markLost(t: Tcb, i: number): void {
+  const p = t.layer.segs;
+  const flags = p.flags[i] as number;
+  if ((flags & Seg.SACKED) !== 0) return;
+  const n = (p.segs[i] as number);
+  if ((flags & Seg.RETRANS) !== 0) {
+    t.retransOut -= n;
+    count(t.layer.ip, Ctr.TcpExtTCPLostRetransmit, n);
+  }
+  if ((flags & Seg.LOST) === 0) t.lostOut += n;
+  p.flags[i] = (flags | Seg.LOST) & ~Seg.RETRANS;
+  unlinkTime(p, t.board, i);
+}
+
+/** What an acknowledgment means for the congestion state; runs after scoreboard and RACK update. */
+export function onAcknowledgment(t: Tcb, pass: AckPass): void {
+  const advanced = (pass.flags & AckFlag.ADVANCED) !== 0;
+  if (t.ca !== Ca.OPEN && seq.ge(t.sndUna, t.highSeq) && t.ca !== Ca.LOSS) {
+    if (t.ca === Ca.CWR) {
+      // CWR is left only beyond highSeq: until then SACKs for the old window may come
+      if (t.sndUna !== t.highSeq) {
+        endReduction(t);
+        t.ca = Ca.OPEN;
+      }
+    } else if (t.ca === Ca.RECOVERY) {
+      if (!t.sackOk) t.sackedOut = 0;
+      if (tryUndoRecovery(t)) return;
+      endReduction(t);
+    }
+  }
+  if (t.ca === Ca.RECOVERY) inRecovery(t, pass, advanced);
+  else if (t.ca === Ca.LOSS) inLoss(t, pass);
+  else {
+    if (!t.sackOk) countReno(t, pass, advanced);
+    if (t.ca <= Ca.DISORDER) tryUndoDsack(t);
+    identifyLoss(t, pass);
+    if (t.lostOut === 0) {
+      tryOpen(t);
+      return;
+    }
+    enterRecovery(t);
+  }
+}
+
+function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
+  if (!advanced) {
+    if (!t.sackOk && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
+  } else if (tryUndoPartial(t, pass)) {
+    return;
+  } else if (!t.sackOk && seq.lt(t.sndUna, t.highSeq)) {
+    // RFC 6582 §3.2 step 3: a partial acknowledgment: the next hole is lost too
+    renoPartial(t, pass);
+  }
+  identifyLoss(t, pass);
+}
+
+function inLoss(t: Tcb, pass: AckPass): void {
+  processLoss(t, pass);
+  if (t.ca !== Ca.LOSS) return;
+  identifyLoss(t, pass);
+}
+
+/** RFC 5682 and the way out of LOSS. */
+function processLoss(t: Tcb, pass: AckPass): void {
+  const advanced = (pass.flags & AckFlag.ADVANCED) !== 0;
+  const recovered = seq.ge(t.sndUna, t.highSeq);
+  if (advanced && tryUndoLoss(t, false)) return;
+  if (t.frto) {
+    // step 3b: something never retransmitted has arrived: the timeout was spurious
+    if ((pass.flags & AckFlag.ORIGINAL) !== 0 && tryUndoLoss(t, true)) return;
+    if (seq.gt(t.sndNxt, t.highSeq)) {
+      if ((pass.flags & AckFlag.SACKED) !== 0 || pass.dupAcks > 0) t.frto = false;
+    } else if (advanced && !recovered) {
+      t.highSeq = t.sndNxt;
+      // step 2b: new data decides, when there is any to send
+      if (seq.diff(t.sndEnd, t.sndNxt) <= 0 || seq.diff(t.sndUna + t.sndWnd, t.sndNxt) <= 0) {
+        t.frto = false;
+      }
+    }
+  }
+  if (recovered) {
+    if (!t.sackOk) t.sackedOut = 0;
+    tryUndoRecovery(t);
+    return;
+  }
+  if (!t.sackOk) {
+    if (seq.gt(t.sndNxt, t.highSeq) && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
+    else if (advanced) t.sackedOut = 0;
+  }
+}
+
+function countReno(t: Tcb, pass: AckPass, advanced: boolean): void {
+  if (advanced) t.sackedOut = 0;
+  if (pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
+}
+
+/** A duplicate ACK of a peer without SACK means that one segment has left the network. */
+function addRenoSack(t: Tcb, n: number): void {
+  const before = t.sackedOut;
+  t.sackedOut = Math.min(t.sackedOut + n, Math.max(0, t.packetsOut - 1 - t.lostOut));
+  const more = t.sackedOut - before;
+  if (more > 0) t.delivered += more;
+}
+
+function renoPartial(t: Tcb, pass: AckPass): void {
+  t.sackedOut = Math.max(0, t.sackedOut - Math.max(0, pass.acked - 1));
+}
+
+function identifyLoss(t: Tcb, pass: AckPass): void {
+  const before = t.lostOut;
+  if (t.sackOk) {
+    if (t.packetsOut > t.sackedOut) detectLosses(t);
+  } else if (t.ca < Ca.RECOVERY ? t.sackedOut >= t.reordering : (pass.flags & AckFlag.ADVANCED) !== 0) {
+    loseHead(t);
+  }
+  if (t.lostOut > before) pass.flags |= AckFlag.LOST;
+}
+
+/** Without SACK only the first segment is known to be missing. */
+function loseHead(t: Tcb): void {
+  const p = t.layer.segs;
+  const head = t.board.head;
+  if (head === NIL || (t.ca === Ca.LOSS && ((p.flags[head] as number) & Seg.LOST) !== 0)) return;
+  if (seq.diff(p.end[head] as number, p.start[head] as number) > t.mss) {
+    splitRecord(t, head, ((p.start[head] as number) + t.mss) | 0);
+  }
+  markLost(t, head);
+}
+
+/** Whether anything outstanding has been retransmitted. */
+export function anyRetransmitted(t: Tcb): boolean {
+  if (t.retransOut > 0) return true;
+  const head = t.board.head;
+  return head !== NIL && ((t.layer.segs.flags[head] as number) & Seg.EVER) !== 0;
+}
+
+export function tryOpen(t: Tcb): void {
+  if (t.ca === Ca.CWR) return;
+  const resending = anyRetransmitted(t);
+  if (!resending) t.retransStamp = 0;
+  const state = t.sackedOut > 0 || t.lostOut > 0 || resending ? Ca.DISORDER : Ca.OPEN;
+  if (state !== t.ca) {
+    t.ca = state;
+    t.highSeq = t.sndNxt;
+  }
+}
+
+/** Remembers what an undo would need (RFC 4015's saved state). */
+function beginUndo(t: Tcb): void {
+  t.undoMarker = t.sndUna;
+  t.canUndo = true;
+  t.undoRetrans = t.retransOut > 0 ? t.retransOut : -1;
+}
+
+function beginReduction(t: Tcb): void {
+  t.highSeq = t.sndNxt;
+  t.tlpHighSeq = 0;
+  t.tlpRetrans = false;
+  t.cwndCount = 0;
+  t.priorCwnd = t.cwnd;
+  t.priorSsthresh = currentSsthresh(t);
+  t.prrDelivered = 0;
+  t.prrOut = 0;
+  t.ssthresh = t.controller.ssthresh(t);
+}
+
+/** ssthresh as the undo restores it: not below three quarters of the window when open. */
+export function currentSsthresh(t: Tcb): number {
+  if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) return t.ssthresh;
+  return Math.max(t.ssthresh, (t.cwnd >> 1) + (t.cwnd >> 2));
+}
+
+export function endReduction(t: Tcb): void {
+  if (t.ca === Ca.CWR || (t.canUndo && t.ssthresh < 0x7fffffff)) {
+    t.cwnd = Math.max(Math.min(t.ssthresh, t.cwndClamp), 1);
+    t.cwndStampUs = t.layer.ip.nowUs;
+  }
+}
+
+export function enterRecovery(t: Tcb): void {
+  count(t.layer.ip, t.sackOk ? Ctr.TcpExtTCPSackRecovery : Ctr.TcpExtTCPRenoRecovery);
+  t.priorSsthresh = 0;
+  beginUndo(t);
+  if (t.ca !== Ca.CWR) {
+    const prior = currentSsthresh(t);
+    beginReduction(t);
+    t.priorSsthresh = prior;
+  } else t.highSeq = t.sndNxt;
+  t.ca = Ca.RECOVERY;
+}
+
+/** Congestion was signalled without loss (tail probe, ECN): reduce once per window. */
+export function enterCwr(t: Tcb): void {
+  t.priorSsthresh = 0;
+  if (t.ca >= Ca.CWR) return;
+  t.canUndo = false;
+  beginReduction(t);
+  t.ca = Ca.CWR;
+}
+
+/** The retransmission timer fired: everything not SACKed counts as lost. */
+export function enterLoss(t: Tcb): void {
+  const p = t.layer.segs;
+  const newEpisode = t.ca < Ca.RECOVERY;
+  if (t.ca <= Ca.DISORDER || seq.ge(t.sndUna, t.highSeq) || (t.ca === Ca.LOSS && t.retransmits === 0)) {
+    t.priorSsthresh = currentSsthresh(t);
+    t.priorCwnd = t.cwnd;
+    t.ssthresh = t.controller.ssthresh(t);
+    t.controller.reset(t);
+    beginUndo(t);
+  }
+  const head = t.board.head;
+  // the peer has thrown away what it had SACKed (RFC 2018 §8): forget its SACKs
+  if (head !== NIL && ((p.flags[head] as number) & Seg.SACKED) !== 0) renege(t);
+  for (let i = head; i !== NIL; i = p.next[i] as number) markLost(t, i);
+  if (!t.sackOk) t.sackedOut = 0;
+  t.cwnd = inFlight(t) + 1;
+  t.cwndCount = 0;
+  t.cwndStampUs = t.layer.ip.nowUs;
+  if (t.ca <= Ca.DISORDER && t.sackedOut >= t.reordering) t.reordering = Math.min(t.reordering, 3);
+  t.ca = Ca.LOSS;
+  t.highSeq = t.sndNxt;
+  t.frto = newEpisode || t.retransmits > 0;
+}
+
+function renege(t: Tcb): void {
+  const p = t.layer.segs;
+  count(t.layer.ip, Ctr.TcpExtTCPSACKReneging);
+  for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
+    p.flags[i] = (p.flags[i] as number) & ~Seg.SACKED;
+  }
+  t.sackedOut = 0;
+  t.fackSeq = t.sndUna;
+}
+
+/** RFC 9937: cwnd follows what is delivered, down to ssthresh by the end of the episode. */
+function reduce(t: Tcb, pass: AckPass, delivered: number, lost: number): void {
+  if (delivered <= 0 || t.priorCwnd === 0) return;
+  const pipe = inFlight(t);
+  const room = t.ssthresh - pipe;
+  t.prrDelivered += delivered;
+  let n: number;
+  if (room < 0) {
+    n = Math.ceil((t.ssthresh * t.prrDelivered) / t.priorCwnd) - t.prrOut;
+  } else {
+    n = Math.max(t.prrDelivered - t.prrOut, delivered);
+    if ((pass.flags & AckFlag.ADVANCED) !== 0 && lost === 0) n++;
+    n = Math.min(room, n);
+  }
+  n = Math.max(n, t.prrOut > 0 ? 0 : 1); // one retransmission always starts the episode
+  t.cwnd = pipe + n;
+}
+
+/** cwnd after an acknowledgment: PRR while reducing, else the controller. */
+export function controlCongestion(t: Tcb, pass: AckPass): void {
+  const delivered = t.delivered - pass.priorDelivered;
+  if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) {
+    reduce(t, pass, delivered, (pass.flags & AckFlag.LOST) !== 0 ? 1 : 0);
+    return;
+  }
+  const progress = (pass.flags & AckFlag.DATA_ACKED) !== 0 || (t.reordering > 3 && delivered > 0);
+  if (progress && pass.acked > 0 && windowUsed(t)) {
+    t.controller.avoid(t, pass.acked);
+    t.cwndStampUs = t.layer.ip.nowUs;
+  }
+}
+
+/** RFC 7661's condition, as Linux takes it: the window is in use, so that it may grow. */
+function windowUsed(t: Tcb): boolean {
+  if (t.cwndLimited) return true;
+  return t.cwnd < t.ssthresh && t.cwnd < 2 * t.maxPacketsOut;
+}
+
+/** Sends again what is marked lost, as cwnd allows. True: more is waiting. */
+export function retransmitLost(t: Tcb, budget: number): boolean {
+  if (t.lostOut === 0) return false;
+  const p = t.layer.segs;
+  let left = budget;
+  for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
+    const flags = p.flags[i] as number;
+    if ((flags & (Seg.LOST | Seg.RETRANS)) !== Seg.LOST) continue;
+    const quota = t.cwnd - inFlight(t);
+    if (quota <= 0) {
+      t.cwndLimited = true;
+      return false;
+    }
+    if (left-- === 0) return true;
+    const sent = retransmit(t, i, quota);
+    if (sent < 0) return false;
+    if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += sent;
+  }
+  return false;
+}
+
+/** Retransmits (the first `quota` segments of) one record; its segments, or -1 when it cannot. */
+export function retransmit(t: Tcb, i: number, quota: number): number {
+  const p = t.layer.segs;
+  const start = p.start[i] as number;
+  const fin = ((p.flags[i] as number) & Seg.FIN) !== 0;
+  let len = (seq.diff(p.end[i] as number, start) - (fin ? 1 : 0)) | 0;
+  // SHLD-16: inside the window only, except the first octets when it has shrunk to nothing
+  const usable = seq.diff(t.sndUna + t.sndWnd, start);
+  if (usable <= 0 && start !== t.sndUna) return -1;
+  const most = Math.min(Math.max(usable, Math.min(t.mss, len)), quota * t.mss, superMax(t));
+  let withFin = fin;
+  if (len > most) {
+    splitRecord(t, i, (start + most) | 0);
+    len = most;
+    withFin = false;
+  }
+  const whole = seq.diff(p.end[i] as number, t.sndEnd) >= 0;
+  let flags: number = Flag.ACK;
+  if (withFin) flags |= Flag.FIN;
+  if (len > 0 && whole) flags |= Flag.PSH;
+  const sent = emit(t, start, len, flags);
+  if (sent < len) splitRecord(t, i, (start + sent) | 0);
+  const n = (p.segs[i] as number);
+  noteRetransmit(t, i, n, sent);
+  return n;
+}
+
+function superMax(t: Tcb): number {
+  const room = t.layer.config.gsoMaxOctets - 120;
+  return room < t.mss ? t.mss : room - (room % t.mss);
+}
+
+function noteRetransmit(t: Tcb, i: number, n: number, octets: number): void {
+  const p = t.layer.segs;
+  const flags = p.flags[i] as number;
+  if ((flags & Seg.RETRANS) === 0) t.retransOut += n;
+  p.flags[i] = flags | Seg.RETRANS | Seg.EVER;
+  p.sentUs[i] = t.layer.ip.nowUs;
+  p.delivered[i] = t.delivered;
+  p.deliveredUs[i] = t.deliveredUs;
+  p.firstSentUs[i] = t.firstSentUs;
+  resent(p, t.board, i);
+  if (t.retransStamp === 0) t.retransStamp = Math.floor(t.layer.ip.nowUs / 1000) + 1;
+  t.undoRetrans = Math.max(t.undoRetrans, 0) + n;
+  t.totals[Total.RETRANS] = (t.totals[Total.RETRANS] as number) + n;
+  t.totals[Total.BYTES_RETRANS] = (t.totals[Total.BYTES_RETRANS] as number) + octets;
+  count(t.layer.ip, Ctr.TcpRetransSegs, n);
+  if (t.ca === Ca.LOSS) count(t.layer.ip, Ctr.TcpExtTCPSlowStartRetrans, n);
+  else count(t.layer.ip, Ctr.TcpExtTCPFastRetrans, n);
+  if (t.rexmit === Rexmit.NONE || t.rexmit === Rexmit.TLP) armRto(t);
+}

@@ -1,0 +1,287 @@
+// The transmission control block (RFC 9293 §3.3.1) and its extensions. One class, every field a
+// number from the start, so that V8 keeps one shape. Names are the RFC's; times are µs unless the
+// name ends in Ms; windows and queues are octets; cwnd, ssthresh and the *Out counts are wire
+// segments, as Linux counts them.
+
+import { ByteRing } from '../base/byte-ring.ts';
+import type { RangeList } from '../base/range-list.ts';
+import { Path } from '../ip/output.ts';
+import type { CongestionMemory, Controller } from './congestion/controller.ts';
+import { newReno } from './congestion/newreno.ts';
+import { Scoreboard } from './scoreboard.ts';
+import { SendQueue } from './send-queue.ts';
+import { State } from './state.ts';
+import type { TcpLayer } from './tcp.ts';
+
+/** What the socket above gets to hear, in `drain` only. socket/tcp-socket.ts implements it. */
+export interface TcpUser {
+  opened(): void;
+  data(u8: Uint8Array, off: number, len: number): void;
+  urgent(): void;
+  ended(): void;
+  writable(): void;
+  written(n: number): void;
+  closed(code: number): void;
+}
+
+/** What a connection still has to be told or do in the next `drain`. */
+export const Ready = {
+  OPENED: 1,
+  DATA: 2,
+  ENDED: 4,
+  WRITTEN: 8,
+  WRITABLE: 16,
+  CLOSED: 32,
+  OUTPUT: 64,
+  ACCEPT: 128,
+  URGENT: 256,
+  FREE: 512,
+} as const;
+
+/** How much an acknowledgment wants to go out. */
+export const AckWish = { NONE: 0, DELAYED: 1, NOW: 2 } as const;
+
+/** Congestion states (as Linux's TCP_CA_*): what the sender believes of the path. */
+export const Ca = { OPEN: 0, DISORDER: 1, CWR: 2, RECOVERY: 3, LOSS: 4 } as const;
+
+/** What the one retransmission timer stands for. */
+export const Rexmit = { NONE: 0, RTO: 1, TLP: 2, REORDER: 3, PROBE: 4 } as const;
+
+export class Tcb {
+  readonly layer: TcpLayer;
+  readonly slot: number;
+  user: TcpUser | null = null;
+  /** Slot of the listener whose child this is until it is accepted; -1 = none. */
+  listener = -1;
+  state: State = State.CLOSED;
+  /** Ready.* bits and whether the slot stands in the ready list. */
+  ready = 0;
+  inReady = false;
+  /** Errno for `closed`. */
+  closeCode = 0;
+  /** The program has let go (close, abort): nobody is told of data any more. */
+  orphan = false;
+  closedTold = false;
+  endTold = false;
+  opened = false;
+  /** Last ICMP error that did not end the connection. */
+  softError = 0;
+
+  /** src = our address, dst = the peer's. */
+  readonly path = new Path();
+  localPort = 0;
+  remotePort = 0;
+  inFlows = false;
+  /** Holds an ephemeral or asked-for local port (active open). */
+  holdsPort = false;
+  tos = 0;
+  ttl = 64;
+
+  // --- sending -------------------------------------------------------------------------------
+  //        sndUna        sndNxt          sndUna+sndWnd     sndEnd
+  //  ---------|--- flight ---|--- usable ------|------ unsent ---|
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  /** Behind the last queued octet; the FIN, when queued, has this number. */
+  sndEnd = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
+  sndWl2 = 0;
+  maxWnd = 0;
+  /** Shift of the peer's windows, and of ours. */
+  sndScale = 0;
+  rcvScale = 0;
+  /** Payload octets of a full wire segment now (MSS less the options each segment carries). */
+  mss = 536;
+  /** What the peer asked for, and what we announced. */
+  peerMss = 536;
+  advMss = 1460;
+  finQueued = false;
+  finSent = false;
+  /** Urgent pointer: behind the last urgent octet sent; valid while `urgentOut`. */
+  sndUp = 0;
+  urgentOut = false;
+  readonly queue = new SendQueue();
+  readonly board = new Scoreboard();
+  /** Calls of write() whose memory the program has back, not told yet. */
+  written = 0;
+  wantsRoom = false;
+  sndBuf = 0;
+  noDelay = false;
+  corked = false;
+  /** End of the last segment smaller than mss, for Minshall's variant of Nagle. */
+  sndSml = 0;
+
+  // --- receiving -----------------------------------------------------------------------------
+  //     rcvRead       rcvNxt                 rcvWup+rcvWnd
+  //  ------|-- unread --|------- window -------|
+  irs = 0;
+  rcvNxt = 0;
+  rcvRead = 0;
+  /** rcvNxt when the window was last announced, and what was announced. */
+  rcvWup = 0;
+  rcvWnd = 0;
+  rcvBuf = 0;
+  /** Most that the window may grow to now (slow start of the receiver's window). */
+  rcvSsthresh = 0;
+  /** Size of the segments that the peer sends. */
+  rcvMss = 536;
+  finReceived = false;
+  /** The FIN's number, when it came ahead of missing data. */
+  finSeq = 0;
+  finKnown = false;
+  rcvUp = 0;
+  urgentIn = false;
+  paused = false;
+  readonly ring = new ByteRing();
+  /** Octets of in-order data in the ring, not read. */
+  ringed = 0;
+  /** Out-of-order ranges held in the ring. */
+  ofo: RangeList | null = null;
+  /** The range that grew last: the first SACK block. */
+  sackFirst = 0;
+  dsackStart = 0;
+  dsackEnd = 0;
+  hasDsack = false;
+  /** Pieces of this batch that lie in the slab: head and tail in the layer's columns, octets. */
+  pieceHead = -1;
+  pieceTail = -1;
+  pieced = 0;
+
+  // --- acknowledging -------------------------------------------------------------------------
+  ackWish: number = AckWish.NONE;
+  /** Wire segments received since the last acknowledgment. */
+  unacked = 0;
+  quickAcks = 0;
+  /** Interactive: data flows both ways, acknowledgments ride on it. */
+  pingPong = false;
+  atoUs = 0;
+  lastDataInUs = 0;
+  lastDataOutUs = 0;
+  lastAckSent = 0;
+  lastAckInUs = 0;
+  challengeUs = 0;
+  challenges = 0;
+  /** When a segment outside of the window was last answered. */
+  oowAckUs = 0;
+
+  // --- options -------------------------------------------------------------------------------
+  tsOk = false;
+  sackOk = false;
+  wsOk = false;
+  tsOffset = 0;
+  tsRecent = 0;
+  tsRecentMs = 0;
+  /** TSval of the first retransmission of this episode (Eifel). */
+  retransStamp = 0;
+
+  // --- round-trip time -----------------------------------------------------------------------
+  srttUs = 0;
+  mdevUs = 0;
+  mdevMaxUs = 0;
+  rttvarUs = 0;
+  rttSeq = 0;
+  rtoUs = 1_000_000;
+  backoff = 0;
+  minRttUs = Infinity;
+  minRttAtUs = 0;
+  sampleRttUs = -1;
+
+  // --- congestion and recovery ---------------------------------------------------------------
+  controller: Controller = newReno;
+  congestionMemory: CongestionMemory | null = null;
+  ca: number = Ca.OPEN;
+  cwnd = 10;
+  ssthresh = 0x7fffffff;
+  cwndCount = 0;
+  cwndClamp = 0x7fffffff;
+  /** Segments in flight when cwnd was last full: cwnd validation. */
+  cwndUsed = 0;
+  cwndStampUs = 0;
+  cwndLimited = false;
+  maxPacketsOut = 0;
+  packetsOut = 0;
+  sackedOut = 0;
+  lostOut = 0;
+  retransOut = 0;
+  delivered = 0;
+  deliveredUs = 0;
+  firstSentUs = 0;
+  appLimited = 0;
+  /** Recovery ends when this is acknowledged. */
+  highSeq = 0;
+  undoMarker = 0;
+  canUndo = false;
+  undoRetrans = 0;
+  priorCwnd = 0;
+  priorSsthresh = 0;
+  prrDelivered = 0;
+  prrOut = 0;
+  /** F-RTO (RFC 5682): a timeout that may have been spurious. */
+  frto = false;
+  reordering = 3;
+  dupAcks = 0;
+  rackUs = 0;
+  rackRttUs = 0;
+  rackEndSeq = 0;
+  rackAdvanced = false;
+  reoSteps = 1;
+  reoPersist = 0;
+  reorderSeen = false;
+  dsackSeen = false;
+  /** Highest sequence number delivered by SACK. */
+  fackSeq = 0;
+  tlpHighSeq = 0;
+  tlpRetrans = false;
+
+  // --- timers --------------------------------------------------------------------------------
+  rexmit: number = Rexmit.NONE;
+  /** Time of the last transmission that the RTO counts from. */
+  retransmits = 0;
+  probes = 0;
+  rtoStartUs = 0;
+  keepAlive = false;
+  keepIdleMs = 7_200_000;
+  keepIntervalMs = 75_000;
+  keepProbes = 9;
+  keepSent = 0;
+  userTimeoutMs = 0;
+  /** Receive-buffer auto-tuning: octets read since the round began, and the round. */
+  spaceSeq = 0;
+  spaceOctets = 0;
+  spaceUs = 0;
+  rcvRttUs = 0;
+  rcvRttSeq = 0;
+  rcvRttStartUs = 0;
+
+  // --- totals: floats may pass 2^31 ----------------------------------------------------------
+  readonly totals = new Float64Array(8);
+
+  constructor(layer: TcpLayer, slot: number) {
+    this.layer = layer;
+    this.slot = slot;
+  }
+}
+
+/** Index into `Tcb.totals`. */
+export const Total = {
+  BYTES_SENT: 0,
+  BYTES_ACKED: 1,
+  BYTES_RECEIVED: 2,
+  BYTES_RETRANS: 3,
+  SEGS_OUT: 4,
+  SEGS_IN: 5,
+  DATA_SEGS_OUT: 6,
+  RETRANS: 7,
+} as const;
+
+/** Wire segments that `octets` of payload make (at least one). */
+export function segments(t: Tcb, octets: number): number {
+  return octets <= t.mss ? 1 : Math.ceil(octets / t.mss);
+}
+
+/** RFC 6675's pipe, in segments: what is believed to be in the network. */
+export function inFlight(t: Tcb): number {
+  return t.packetsOut - t.sackedOut - t.lostOut + t.retransOut;
+}

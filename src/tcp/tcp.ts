@@ -1,0 +1,170 @@
+// The TCP layer's state: connections by slot, listeners, ports, the flow table, timers, and the list
+// of connections that have something to tell or to send in the next drain.
+
+import { Deadlines } from '../base/deadlines.ts';
+import { SipKey } from '../base/hash.ts';
+import { IntRing } from '../base/int-ring.ts';
+import type { Random } from '../base/random.ts';
+import { FlowTable } from '../demux/flow-table.ts';
+import { Ports } from '../demux/ports.ts';
+import type { IpLayer } from '../ip/ip.ts';
+import { Path } from '../ip/output.ts';
+import { TcpOptions } from '../wire/tcp-options.ts';
+import { AckPass } from './ack-pass.ts';
+import { BlockPool } from './block-pool.ts';
+import type { Controller } from './congestion/controller.ts';
+import type { Listener } from './listen.ts';
+import { SegPool } from './scoreboard.ts';
+import { Tcb } from './tcb.ts';
+
+/** Knobs of this layer; values, units and sources in stack/config.ts. */
+export interface TcpConfig {
+  initialCwnd: number;
+  rtoInitialMs: number;
+  rtoMinMs: number;
+  rtoMaxMs: number;
+  synRetries: number;
+  synAckRetries: number;
+  retries: number;
+  orphanRetries: number;
+  delayedAckMinMs: number;
+  delayedAckMaxMs: number;
+  timeWaitMs: number;
+  finWait2Ms: number;
+  rcvBufInitial: number;
+  rcvBufMax: number;
+  sndBufInitial: number;
+  sndBufMax: number;
+  rcvBufMemory: number;
+  windowScale: boolean;
+  timestamps: boolean;
+  sack: boolean;
+  minSendMss: number;
+  backlogDefault: number;
+  synBacklog: number;
+  maxConnections: number;
+  maxTimeWait: number;
+  ephemeralLow: number;
+  ephemeralHigh: number;
+  challengeAcksPerSecond: number;
+  rstPerSecond: number;
+  ofoMaxRanges: number;
+  gsoMaxOctets: number;
+  controller: Controller;
+  idleRestart: boolean;
+  lossProbe: boolean;
+  testIss: number;
+  testTsOffset: number;
+}
+
+/** Timers of one connection: id = slot * TIMERS + kind. */
+export const Timer = { REXMIT: 0, DELACK: 1, KEEP: 2, LINGER: 3 } as const;
+export const TIMERS = 4;
+
+export class TcpLayer {
+  readonly ip: IpLayer;
+  readonly config: TcpConfig;
+  readonly random: Random;
+  readonly connections: (Tcb | null)[] = [];
+  readonly freeSlots = new IntRing(64);
+  live = 0;
+  timeWaits = 0;
+  readonly listeners: (Listener | null)[] = [];
+  readonly ports = new Ports();
+  readonly flows: FlowTable;
+  readonly deadlines = new Deadlines(256);
+  readonly ready = new IntRing(64);
+  readonly segs = new SegPool();
+  readonly blocks = new BlockPool();
+  readonly pass = new AckPass();
+  readonly options = new TcpOptions();
+  /** Nine words of a flow key under construction; four more for hashes. */
+  readonly key = new Int32Array(9);
+  readonly words = new Int32Array(10);
+  /** Pieces of in-order data in the slab, valid until the drain of this batch. */
+  pieceOff = new Int32Array(256);
+  pieceLen = new Int32Array(256);
+  pieceNext = new Int32Array(256);
+  pieces = 0;
+  readonly issKey: SipKey;
+  readonly tsKey: SipKey;
+  readonly portKey: SipKey;
+  /** Source of answers to packets without a connection. */
+  readonly replyPath = new Path();
+  rstTokens: number;
+  rstRefillUs = 0;
+  /** Set by the stack: a call outside of drain has made work. */
+  onWork: () => void = noWork;
+  draining = false;
+  /** Bits of the connection being served that are still to be done. */
+  pending = 0;
+  /** What handlers threw in this drain. */
+  readonly errors: unknown[] = [];
+  /** Octets of receive memory held by all connections (rings). */
+  rcvMemory = 0;
+
+  constructor(ip: IpLayer, config: TcpConfig, random: Random) {
+    this.ip = ip;
+    this.config = config;
+    this.random = random;
+    this.flows = new FlowTable(random, 64);
+    this.issKey = new SipKey(random);
+    this.tsKey = new SipKey(random);
+    this.portKey = new SipKey(random);
+    this.rstTokens = config.rstPerSecond;
+  }
+}
+
+function noWork(): void {}
+
+/** A control block in a slot of its own; null when the table is full. */
+export function allocate(tcp: TcpLayer): Tcb | null {
+  if (tcp.live >= tcp.config.maxConnections) return null;
+  const slot = tcp.freeSlots.size > 0 ? tcp.freeSlots.shift() : tcp.connections.length;
+  const t = new Tcb(tcp, slot);
+  tcp.connections[slot] = t;
+  tcp.live++;
+  return t;
+}
+
+/** Puts the connection on the ready list with these bits of `Ready`. */
+export function wake(t: Tcb, bits: number): void {
+  t.ready |= bits;
+  if (t.inReady) return;
+  t.inReady = true;
+  const tcp = t.layer;
+  tcp.ready.push(t.slot);
+  if (!tcp.draining) tcp.onWork();
+}
+
+/** Writes the flow key of a connection into `tcp.key`. */
+export function flowKey(tcp: TcpLayer, t: Tcb): Int32Array {
+  const key = tcp.key;
+  const path = t.path;
+  key[0] = path.src0;
+  key[1] = path.src1;
+  key[2] = path.src2;
+  key[3] = path.src3;
+  key[4] = path.dst0;
+  key[5] = path.dst1;
+  key[6] = path.dst2;
+  key[7] = path.dst3;
+  key[8] = (t.localPort << 16) | t.remotePort;
+  return key;
+}
+
+export function timerId(t: Tcb, kind: number): number {
+  return t.slot * TIMERS + kind;
+}
+
+export function armTimer(t: Tcb, kind: number, delayUs: number): void {
+  t.layer.deadlines.after(t.slot * TIMERS + kind, delayUs);
+}
+
+export function clearTimer(t: Tcb, kind: number): void {
+  t.layer.deadlines.clear(t.slot * TIMERS + kind);
+}
+
+export function timerArmed(t: Tcb, kind: number): boolean {
+  return t.layer.deadlines.deadline(t.slot * TIMERS + kind) !== Infinity;
+}

@@ -1,0 +1,120 @@
+// Undoing reductions that turned out to be for nothing: a delayed or reordered original arrived
+// (timestamps: RFC 3522 Eifel; D-SACK: RFC 3708), and the response of RFC 4015.
+// @hot
+
+import * as seq from '../base/seq.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { AckFlag, type AckPass } from './ack-pass.ts';
+import { anyRetransmitted, endReduction, tryOpen } from './recovery.ts';
+import { NIL, Seg } from './scoreboard.ts';
+import { Ca, type Tcb } from './tcb.ts';
+
+/** The peer's timestamp echo is older than our first retransmission: it answers the original. */
+function delayed(t: Tcb): boolean {
+  const o = t.layer.options;
+  if (t.retransStamp === 0 || !t.tsOk || !o.hasTs || o.tsEcr === 0) return false;
+  return ((o.tsEcr - t.tsOffset - (t.retransStamp - 1)) | 0) < 0;
+}
+
+function mayUndo(t: Tcb): boolean {
+  return t.canUndo && (t.undoRetrans === 0 || delayed(t));
+}
+
+function undoReduction(t: Tcb, unmarkLost: boolean): void {
+  if (unmarkLost) {
+    const p = t.layer.segs;
+    for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
+      const flags = p.flags[i] as number;
+      if ((flags & Seg.LOST) === 0) continue;
+      p.flags[i] = flags & ~Seg.LOST;
+      if ((flags & Seg.RETRANS) === 0) relinkTime(t, i);
+    }
+    t.lostOut = 0;
+  }
+  if (t.priorSsthresh > 0) {
+    t.cwnd = Math.min(t.controller.undo(t), t.cwndClamp);
+    if (t.priorSsthresh > t.ssthresh) t.ssthresh = t.priorSsthresh;
+  }
+  t.cwndStampUs = t.layer.ip.nowUs;
+  t.canUndo = false;
+  t.rackAdvanced = true; // the record set has changed: look at it again
+}
+
+/** A record that was lost is in flight after all: back into the time order, by its sending time. */
+function relinkTime(t: Tcb, i: number): void {
+  const p = t.layer.segs;
+  const b = t.board;
+  if (p.later[i] !== i) return;
+  let before = b.newest;
+  const sent = p.sentUs[i] as number;
+  while (before !== NIL && (p.sentUs[before] as number) > sent) before = p.earlier[before] as number;
+  const after = before === NIL ? b.oldest : (p.later[before] as number);
+  p.earlier[i] = before;
+  p.later[i] = after;
+  if (before === NIL) b.oldest = i;
+  else p.later[before] = i;
+  if (after === NIL) b.newest = i;
+  else p.earlier[after] = i;
+}
+
+/** The end of an episode is acknowledged. True: keep the state (NewReno's false retransmits). */
+export function tryUndoRecovery(t: Tcb): boolean {
+  if (mayUndo(t)) {
+    count(t.layer.ip, t.ca === Ca.LOSS ? Ctr.TcpExtTCPLossUndo : Ctr.TcpExtTCPFullUndo);
+    undoReduction(t, false);
+  }
+  if (t.sndUna === t.highSeq && !t.sackOk) {
+    // RFC 6582 §5: hold on until something beyond highSeq is acknowledged
+    if (!anyRetransmitted(t)) t.retransStamp = 0;
+    return true;
+  }
+  leave(t);
+  return false;
+}
+
+function leave(t: Tcb): void {
+  if (t.ca === Ca.RECOVERY) endReduction(t);
+  t.ca = Ca.OPEN;
+  t.frto = false;
+  t.canUndo = false;
+  if (!anyRetransmitted(t)) t.retransStamp = 0;
+}
+
+/** D-SACK has told that every retransmission was needless. */
+export function tryUndoDsack(t: Tcb): boolean {
+  if (!t.canUndo || t.undoRetrans !== 0) return false;
+  count(t.layer.ip, Ctr.TcpExtTCPDSACKUndo);
+  undoReduction(t, false);
+  return true;
+}
+
+/** In LOSS. `spurious`: F-RTO has decided. */
+export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
+  if (!spurious && !mayUndo(t)) return false;
+  undoReduction(t, true);
+  count(t.layer.ip, Ctr.TcpExtTCPLossUndo);
+  if (spurious) count(t.layer.ip, Ctr.TcpExtTCPSpuriousRTOs);
+  t.retransmits = 0;
+  t.frto = false;
+  t.retransStamp = 0;
+  t.backoff = 0;
+  if (spurious || t.sackOk) {
+    t.ca = Ca.OPEN;
+    tryOpen(t);
+  }
+  return true;
+}
+
+/** In RECOVERY, a partial acknowledgment. True: nothing more may be marked lost now. */
+export function tryUndoPartial(t: Tcb, pass: AckPass): boolean {
+  if (!t.canUndo || !delayed(t)) return false;
+  if ((pass.flags & AckFlag.RETRANS_ACKED) !== 0 && (pass.flags & AckFlag.ORIGINAL) === 0) return false;
+  if (seq.gt(t.fackSeq, t.sndUna)) t.reorderSeen = true;
+  if (t.retransOut > 0) return true;
+  if (!anyRetransmitted(t)) t.retransStamp = 0;
+  undoReduction(t, true);
+  count(t.layer.ip, Ctr.TcpExtTCPPartialUndo);
+  t.ca = Ca.OPEN;
+  tryOpen(t);
+  return true;
+}

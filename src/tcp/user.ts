@@ -1,0 +1,143 @@
+// The user calls of RFC 9293 §3.9.1 on a control block: OPEN, SEND, CLOSE, ABORT. socket/ wraps them.
+
+import { Code, CodeError } from '../base/code.ts';
+import type { Binding } from '../demux/ports.ts';
+import { Ctr, count } from '../ip/ip.ts';
+import { selectPath } from '../ip/output.ts';
+import { destroy, fail, releaseReceiving, setState } from './close.ts';
+import { openActive } from './connect.ts';
+import { bindingOf, ephemeralPort } from './isn.ts';
+import { type ChildOptions, Listener, type ListenerUser } from './listen.ts';
+import { sendReset } from './output.ts';
+import { State, sends } from './state.ts';
+import { Ready, type Tcb } from './tcb.ts';
+import { allocate, type TcpLayer, wake } from './tcp.ts';
+import { startLinger } from './time-wait.ts';
+import { unread } from './window.ts';
+
+/**
+ * Opens actively. The caller has set `t.path` (destination, perhaps source) and `t.remotePort`,
+ * perhaps `t.localPort`. 0 or a negative errno; on error the control block is free again.
+ */
+export function openConnection(t: Tcb): Code {
+  const layer = t.layer;
+  const code = choosePath(t);
+  if (code !== 0) return abandon(t, code);
+  if (t.localPort !== 0) {
+    // the 4-tuple must be free, and nobody who listens may own the address and port
+    if (layer.ports.taken(bindingOf(t, t.localPort))) return abandon(t, Code.EADDRINUSE);
+  } else if (ephemeralPort(t) < 0) return abandon(t, Code.EADDRNOTAVAIL);
+  if (!openActive(t)) return abandon(t, Code.EADDRINUSE);
+  return Code.NONE;
+}
+
+function choosePath(t: Tcb): Code {
+  const code = selectPath(t.layer.ip, t.path);
+  if (code !== 0) return code;
+  // MUST-46: never to a broadcast or multicast address
+  return t.path.dstKind !== 0 ? Code.ENETUNREACH : Code.NONE;
+}
+
+function abandon(t: Tcb, code: Code): Code {
+  const layer = t.layer;
+  layer.connections[t.slot] = null;
+  layer.freeSlots.push(t.slot);
+  layer.live--;
+  return code;
+}
+
+/** A control block for an active open; throws ENOBUFS when the table is full. */
+export function newConnection(layer: TcpLayer): Tcb {
+  const t = allocate(layer);
+  if (t === null) throw new CodeError(Code.ENOBUFS, 'connect');
+  return t;
+}
+
+/** Starts to listen; throws EADDRINUSE. `binding.slot` is ignored. */
+export function listen(
+  layer: TcpLayer,
+  wanted: Binding,
+  backlog: number,
+  user: ListenerUser,
+  options: ChildOptions,
+): Listener {
+  let slot = layer.listeners.indexOf(null);
+  if (slot < 0) slot = layer.listeners.length;
+  const binding: Binding = { ...wanted, slot };
+  const code = layer.ports.bind(binding);
+  if (code !== 0) throw new CodeError(code, 'listen');
+  const listener = new Listener(slot, binding, backlog, user, options);
+  layer.listeners[slot] = listener;
+  return listener;
+}
+
+/** Stops listening; connections that nobody has accepted are reset. */
+export function unlisten(layer: TcpLayer, listener: Listener): void {
+  if (layer.listeners[listener.slot] !== listener) return;
+  layer.ports.unbind(listener.binding);
+  for (let i = 0; i < layer.connections.length; i++) {
+    const t = layer.connections[i];
+    if (t === null || t === undefined || t.listener !== listener.slot) continue;
+    if (t.state !== State.SYN_RCVD) sendReset(t);
+    destroy(t, Code.ECONNABORTED);
+  }
+  layer.listeners[listener.slot] = null;
+}
+
+/** Queued octets were added: send in the next drain. */
+export function queued(t: Tcb): void {
+  wake(t, Ready.OUTPUT);
+}
+
+/** CLOSE of the sending half: FIN behind what is queued. */
+export function shutdown(t: Tcb): void {
+  if (t.finQueued) return;
+  if (t.state === State.SYN_SENT) {
+    t.finQueued = true;
+    return;
+  }
+  if (!sends(t.state) && t.state !== State.SYN_RCVD) return;
+  t.finQueued = true;
+  if (t.state === State.CLOSE_WAIT) setState(t, State.LAST_ACK);
+  else if (t.state === State.ESTABLISHED) setState(t, State.FIN_WAIT_1);
+  wake(t, Ready.OUTPUT);
+}
+
+/** The program lets go of both halves. */
+export function close(t: Tcb): void {
+  if (t.state === State.CLOSED || t.orphan) return;
+  if (t.state === State.SYN_SENT) {
+    destroy(t, Code.ECANCELED);
+    return;
+  }
+  const lost = unread(t) > 0 || (t.ofo !== null && t.ofo.size > 0);
+  t.orphan = true;
+  if (lost) {
+    // RFC 9293 §3.6.1, RFC 2525 §2.17: octets that nobody will read: RST, not FIN
+    count(t.layer.ip, Ctr.TcpExtTCPAbortOnClose);
+    sendReset(t);
+    fail(t, Code.ECONNABORTED);
+    return;
+  }
+  releaseReceiving(t);
+  shutdown(t);
+  if (t.state === State.FIN_WAIT_2) startLinger(t);
+  wake(t, Ready.CLOSED);
+}
+
+/** ABORT: RST to the peer, everything is given back. */
+export function abort(t: Tcb, code: number): void {
+  if (t.state === State.CLOSED) return;
+  if (t.state === State.SYN_SENT || t.state === State.TIME_WAIT) {
+    destroy(t, code);
+    return;
+  }
+  sendReset(t);
+  fail(t, code);
+}
+
+/** Reading is wanted again after a pause. */
+export function resume(t: Tcb): void {
+  t.paused = false;
+  wake(t, Ready.DATA | Ready.ENDED | Ready.CLOSED);
+}
