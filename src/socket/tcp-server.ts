@@ -1,0 +1,151 @@
+// The handle of a listening port.
+
+import { Code, CodeError } from '../base/code.ts';
+import { DstKind } from '../base/rx.ts';
+import type { Listener, ListenerUser } from '../tcp/listen.ts';
+import { Ready, type Tcb } from '../tcp/tcb.ts';
+import { type TcpLayer, wake } from '../tcp/tcp.ts';
+import * as user from '../tcp/user.ts';
+import { type Address, format, V4_MAPPED } from '../wire/address.ts';
+import { applyOptions, type TcpHandler, type TcpOptions, TcpSocket, toAddress } from './tcp-socket.ts';
+
+export interface ServerHandler {
+  /** One connection is ready. Its handler, or null to refuse it with RST. */
+  accept(server: TcpServer, s: TcpSocket): TcpHandler | null;
+}
+
+export interface ListenOptions extends TcpOptions {
+  /** Default `::`: every address of both families. */
+  address?: string | Address | undefined;
+  port: number;
+  backlog?: number | undefined;
+  ipv6Only?: boolean | undefined;
+  /** Share the port with other listeners that say the same. */
+  reusePort?: boolean | undefined;
+  handler: ServerHandler;
+}
+
+/** Until the program has answered, a connection has this handler. */
+const NOBODY: TcpHandler = {
+  opened() {},
+  data() {},
+  ended() {},
+  writable() {},
+  written() {},
+  closed() {},
+};
+
+export class TcpServer implements ListenerUser {
+  owner: unknown = null;
+  handler: ServerHandler;
+  readonly layer: TcpLayer;
+  #listener: Listener | null = null;
+  readonly #options: TcpOptions;
+
+  constructor(layer: TcpLayer, o: ListenOptions) {
+    this.layer = layer;
+    this.handler = o.handler;
+    this.#options = o;
+    const address = toAddress(o.address ?? '::', 'listen');
+    let port = o.port;
+    const any = (address.a | address.b | address.d) === 0 && (address.c === 0 || address.c === V4_MAPPED);
+    if (!any && !isOurs(layer, address)) {
+      throw new CodeError(Code.EADDRNOTAVAIL, 'listen', address.toString(), port);
+    }
+    const binding = {
+      port,
+      a: address.a,
+      b: address.b,
+      c: address.c,
+      d: address.d,
+      v6Only: o.ipv6Only === true,
+      share: o.reusePort === true,
+      slot: -1,
+    };
+    if (port === 0) {
+      const { ephemeralLow, ephemeralHigh } = layer.config;
+      port = layer.ports.ephemeral(layer.random, ephemeralLow, ephemeralHigh, (p) => {
+        return !layer.ports.taken({ ...binding, port: p });
+      });
+      if (port < 0) throw new CodeError(Code.EADDRINUSE, 'listen', address.toString(), 0);
+    }
+    try {
+      this.#listener = user.listen(
+        layer,
+        { ...binding, port },
+        o.backlog ?? layer.config.backlogDefault,
+        this,
+        {
+          noDelay: o.noDelay === true,
+          keepAlive: o.keepAlive === true,
+          keepIdleMs: o.keepAliveIdleMs ?? 7_200_000,
+        },
+      );
+    } catch (error) {
+      if (error instanceof CodeError) throw new CodeError(error.errno, 'listen', address.toString(), port);
+      throw error;
+    }
+  }
+
+  get listening(): boolean {
+    return this.#listener !== null;
+  }
+  get port(): number {
+    return this.#listener === null ? 0 : this.#listener.binding.port;
+  }
+  get address(): string {
+    if (this.#listener === null) return '';
+    const { a, b, c, d } = this.#listener.binding;
+    return format(a, b, c, d);
+  }
+  get family(): number {
+    return this.#listener !== null && this.#listener.binding.c === V4_MAPPED ? 4 : 6;
+  }
+  get backlog(): number {
+    return this.#listener === null ? 0 : this.#listener.backlog;
+  }
+  /** Established connections that wait to be accepted. */
+  get waiting(): number {
+    return this.#listener === null ? 0 : this.#listener.waiting.length;
+  }
+
+  /** New connections wait in the accept queue, at most `backlog` of them. */
+  pause(): void {
+    if (this.#listener !== null) this.#listener.paused = true;
+  }
+
+  resume(): void {
+    const listener = this.#listener;
+    if (listener === null || !listener.paused) return;
+    listener.paused = false;
+    for (const slot of listener.waiting) {
+      const t = this.layer.connections[slot];
+      if (t !== null && t !== undefined) wake(t, Ready.ACCEPT);
+    }
+  }
+
+  /** Stops listening. Accepted connections live on; waiting ones are reset. */
+  close(): void {
+    const listener = this.#listener;
+    if (listener === null) return;
+    this.#listener = null;
+    user.unlisten(this.layer, listener);
+  }
+
+  // --- ListenerUser ---------------------------------------------------------------------------
+  accepted(t: Tcb): void {
+    const s = new TcpSocket(t, NOBODY);
+    applyOptions(t, this.#options);
+    let handler: TcpHandler | null = null;
+    try {
+      handler = this.handler.accept(this, s);
+    } finally {
+      if (handler === null) t.user = null;
+      else s.handler = handler;
+    }
+  }
+}
+
+function isOurs(layer: TcpLayer, a: Address): boolean {
+  return layer.ip.addresses.kindOf(a.a, a.b, a.c, a.d) === DstKind.UNICAST;
+}

@@ -1,0 +1,302 @@
+// The handle of one TCP connection: no Node, no streams. docs/decisions/0001-the-api.md has the table.
+
+import { Code, CodeError } from '../base/code.ts';
+import * as seq from '../base/seq.ts';
+import type { Controller } from '../tcp/congestion/controller.ts';
+import { State } from '../tcp/state.ts';
+import { type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
+import type { TcpLayer } from '../tcp/tcp.ts';
+import { startKeepAlive } from '../tcp/timers.ts';
+import * as user from '../tcp/user.ts';
+import { type Address, format, parse, V4_MAPPED } from '../wire/address.ts';
+import { type TcpInfo, tcpInfo } from './tcp-info.ts';
+
+/** What the owner of a connection gets to hear, always from within `drain`. */
+export interface TcpHandler {
+  /** ESTABLISHED: the connect has succeeded. Not called for accepted connections. */
+  opened(s: TcpSocket): void;
+  /** Octets in order. The view is valid during the call only. */
+  data(s: TcpSocket, u8: Uint8Array, off: number, len: number): void;
+  /** The peer's FIN, after all data. */
+  ended(s: TcpSocket): void;
+  /** There is room again after write() or send() said "full". */
+  writable(s: TcpSocket): void;
+  /** The oldest `n` calls of write() have given their memory back. */
+  written(s: TcpSocket, n: number): void;
+  /** The last call, exactly once: 0, or a negative errno. */
+  closed(s: TcpSocket, code: number): void;
+  /** RFC 9293 §3.8.5: urgent data is on its way (MUST-32). */
+  urgent?(s: TcpSocket): void;
+}
+
+export interface TcpOptions {
+  noDelay?: boolean | undefined;
+  keepAlive?: boolean | undefined;
+  /** Idle time before the first keep-alive probe, ms. */
+  keepAliveIdleMs?: number | undefined;
+  /** Congestion controller; the stack's default otherwise. */
+  controller?: Controller | undefined;
+}
+
+export interface ConnectOptions extends TcpOptions {
+  address: string | Address;
+  port: number;
+  localAddress?: string | Address | undefined;
+  localPort?: number | undefined;
+  handler: TcpHandler;
+}
+
+export class TcpSocket implements TcpUser {
+  /** The embedder's own field. */
+  owner: unknown = null;
+  handler: TcpHandler;
+  readonly tcb: Tcb;
+  #closed = false;
+
+  /** For the layer above: a connection that exists. */
+  constructor(t: Tcb, handler: TcpHandler) {
+    this.tcb = t;
+    this.handler = handler;
+    t.user = this;
+  }
+
+  get family(): number {
+    return this.tcb.path.family;
+  }
+  get localAddress(): string {
+    const p = this.tcb.path;
+    return format(p.src0, p.src1, p.src2, p.src3);
+  }
+  get localPort(): number {
+    return this.tcb.localPort;
+  }
+  get remoteAddress(): string {
+    const p = this.tcb.path;
+    return format(p.dst0, p.dst1, p.dst2, p.dst3);
+  }
+  get remotePort(): number {
+    return this.tcb.remotePort;
+  }
+  /** One of `State`. */
+  get state(): State {
+    return this.tcb.state;
+  }
+  /** Octets accepted and not acknowledged. */
+  get queued(): number {
+    return this.#closed ? 0 : seq.diff(this.tcb.sndEnd, this.tcb.sndUna);
+  }
+  /** Octets accepted and not sent. */
+  get unsent(): number {
+    return this.#closed ? 0 : Math.max(0, seq.diff(this.tcb.sndEnd, this.tcb.sndNxt));
+  }
+  /** Octets of the send buffer; write() answers false at or over it. */
+  get sendHighWater(): number {
+    return this.tcb.sndBuf;
+  }
+  /** Payload octets that have arrived in order, and that were handed in to be sent. */
+  get bytesReceived(): number {
+    return this.tcb.totals[Total.BYTES_RECEIVED] as number;
+  }
+  get bytesSent(): number {
+    return this.tcb.totals[Total.BYTES_SENT] as number;
+  }
+
+  /**
+   * Queues octets without copying: the memory is the stack's until `written` counts this call.
+   * False: the send buffer is full (the octets are taken all the same), `writable` will follow.
+   * Octets after shutdown() or on a connection that is gone are refused with CodeError EPIPE.
+   */
+  write(u8: Uint8Array, off = 0, len = u8.length - off): boolean {
+    const t = this.tcb;
+    this.#mustSend();
+    if (len > 0) {
+      t.queue.gather(u8, off, len, t.sndEnd);
+      t.sndEnd = (t.sndEnd + len) | 0;
+      user.queued(t);
+    }
+    return this.#roomLeft();
+  }
+
+  /**
+   * Copies as many octets as the send buffer has room for and answers how many (0 … len). Less than
+   * `len`: `writable` will follow.
+   */
+  send(u8: Uint8Array, off = 0, len = u8.length - off): number {
+    const t = this.tcb;
+    this.#mustSend();
+    const room = t.sndBuf - seq.diff(t.sndEnd, t.sndUna);
+    const n = Math.max(0, Math.min(len, room));
+    if (n > 0) {
+      t.queue.copy(t.layer.blocks, u8, off, n, t.sndEnd);
+      t.sndEnd = (t.sndEnd + n) | 0;
+      user.queued(t);
+    }
+    if (n < len) t.wantsRoom = true;
+    return n;
+  }
+
+  /** Like send(), and tells the peer that the last octet is urgent (RFC 9293 §3.8.5). */
+  sendUrgent(u8: Uint8Array, off = 0, len = u8.length - off): number {
+    const n = this.send(u8, off, len);
+    if (n > 0) {
+      this.tcb.sndUp = this.tcb.sndEnd;
+      this.tcb.urgentOut = true;
+    }
+    return n;
+  }
+
+  #mustSend(): void {
+    const t = this.tcb;
+    if (this.#closed || t.finQueued || t.orphan || t.state === State.CLOSED) {
+      throw new CodeError(Code.EPIPE, 'write');
+    }
+  }
+
+  #roomLeft(): boolean {
+    const t = this.tcb;
+    if (seq.diff(t.sndEnd, t.sndUna) < t.sndBuf) return true;
+    t.wantsRoom = true;
+    return false;
+  }
+
+  /** FIN behind what is queued; reading goes on. */
+  shutdown(): void {
+    if (!this.#closed) user.shutdown(this.tcb);
+  }
+
+  /** Nothing more is read. Unread octets: RST (RFC 9293 §3.6.1), else FIN. `closed` follows. */
+  close(): void {
+    if (!this.#closed) user.close(this.tcb);
+  }
+
+  /** RST; `closed(s, code)` follows, ECONNABORTED unless another errno is given. */
+  abort(code: number = Code.ECONNABORTED): void {
+    if (!this.#closed) user.abort(this.tcb, code);
+  }
+
+  pause(): void {
+    this.tcb.paused = true;
+  }
+
+  resume(): void {
+    if (!this.#closed && this.tcb.paused) user.resume(this.tcb);
+  }
+
+  get paused(): boolean {
+    return this.tcb.paused;
+  }
+
+  /** Small segments wait until uncork(), or 200 ms (Linux's TCP_CORK). */
+  cork(): void {
+    this.tcb.corked = true;
+  }
+
+  uncork(): void {
+    this.tcb.corked = false;
+    if (!this.#closed) user.queued(this.tcb);
+  }
+
+  setNoDelay(on = true): void {
+    this.tcb.noDelay = on;
+    if (on && !this.#closed) user.queued(this.tcb);
+  }
+
+  /** RFC 9293 §3.8.4. Times in ms. */
+  setKeepAlive(on: boolean, idleMs = 0, intervalMs = 0, probes = 0): void {
+    const t = this.tcb;
+    t.keepAlive = on;
+    if (idleMs > 0) t.keepIdleMs = idleMs;
+    if (intervalMs > 0) t.keepIntervalMs = intervalMs;
+    if (probes > 0) t.keepProbes = probes;
+    if (!this.#closed && t.opened) startKeepAlive(t);
+  }
+
+  /** RFC 5482: give up when nothing is acknowledged for so long; 0 = by number of timeouts. */
+  setUserTimeout(ms: number): void {
+    this.tcb.userTimeoutMs = ms;
+  }
+
+  /** DSCP and ECN field of our packets (MUST-48). */
+  setTos(tos: number): void {
+    this.tcb.tos = tos & 0xfc;
+  }
+
+  /** Time to live of our packets (MUST-49). */
+  setTtl(ttl: number): void {
+    this.tcb.ttl = ttl & 255;
+  }
+
+  /** `struct tcp_info`. */
+  info(): TcpInfo {
+    return tcpInfo(this.tcb);
+  }
+
+  // --- TcpUser: called by the TCP layer in drain ----------------------------------------------
+  opened(): void {
+    this.handler.opened(this);
+  }
+  data(u8: Uint8Array, off: number, len: number): void {
+    this.handler.data(this, u8, off, len);
+  }
+  urgent(): void {
+    this.handler.urgent?.(this);
+  }
+  ended(): void {
+    this.handler.ended(this);
+  }
+  writable(): void {
+    this.handler.writable(this);
+  }
+  written(n: number): void {
+    this.handler.written(this, n);
+  }
+  closed(code: number): void {
+    this.#closed = true;
+    this.handler.closed(this, code);
+  }
+}
+
+/** An address from text or as it is; CodeError EINVAL when the text is none. */
+export function toAddress(address: string | Address, syscall: string): Address {
+  if (typeof address !== 'string') return address;
+  const parsed = parse(address);
+  if (parsed === null) throw new CodeError(Code.EINVAL, syscall, address);
+  return parsed;
+}
+
+/** Opens actively. Throws CodeError; later fate comes to the handler as `closed`. */
+export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
+  const remote = toAddress(o.address, 'connect');
+  const local = o.localAddress === undefined ? null : toAddress(o.localAddress, 'bind');
+  const t = user.newConnection(layer);
+  const path = t.path;
+  path.dst0 = remote.a;
+  path.dst1 = remote.b;
+  path.dst2 = remote.c;
+  path.dst3 = remote.d;
+  const unspecified = local === null || ((local.a | local.b | local.d) === 0 && (local.c === 0 || local.c === V4_MAPPED));
+  path.anySource = unspecified;
+  if (local !== null && !unspecified) {
+    path.src0 = local.a;
+    path.src1 = local.b;
+    path.src2 = local.c;
+    path.src3 = local.d;
+  }
+  t.remotePort = o.port;
+  t.localPort = o.localPort ?? 0;
+  applyOptions(t, o);
+  const code = user.openConnection(t);
+  if (code !== 0) {
+    if (local !== null && code === Code.EADDRNOTAVAIL) {
+      throw new CodeError(code, 'bind', local.toString(), o.localPort ?? 0);
+    }
+    throw new CodeError(code, 'connect', remote.toString(), o.port);
+  }
+  return new TcpSocket(t, o.handler);
+}
+
+export function applyOptions(t: Tcb, o: TcpOptions): void {
+  if (o.noDelay !== undefined) t.noDelay = o.noDelay;
+  if (o.keepAlive !== undefined) t.keepAlive = o.keepAlive;
+  if (o.keepAliveIdleMs !== undefined && o.keepAliveIdleMs > 0) t.keepIdleMs = o.keepAliveIdleMs;
+}

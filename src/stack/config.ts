@@ -1,0 +1,96 @@
+// Every knob: default, unit, source. A layer declares the ones that it needs; here are their values.
+
+import type { IpConfig } from '../ip/ip.ts';
+import { cubic } from '../tcp/congestion/cubic.ts';
+import type { TcpConfig } from '../tcp/tcp.ts';
+
+export interface StackConfig {
+  /** Most rounds of one `drain`; what is left asks for another turn. */
+  maxDrainRounds: number;
+  /** Octets for packets on the stack's own loopback link, and how many of them. */
+  loopbackOctets: number;
+  loopbackPackets: number;
+}
+
+export interface Config {
+  ip: IpConfig;
+  tcp: TcpConfig;
+  stack: StackConfig;
+}
+
+/** Partial overrides by layer. */
+export interface ConfigOverrides {
+  ip?: Partial<IpConfig>;
+  tcp?: Partial<TcpConfig>;
+  stack?: Partial<StackConfig>;
+}
+
+const IP: IpConfig = {
+  defaultTtl: 64, // hops; RFC 1700
+  icmpRatePerSecond: 1000, // messages per destination; RFC 1812 §4.3.2.8
+  icmpBurst: 200, // messages
+  echoBroadcast: false, // RFC 1122 §3.2.2.6 allows silence
+  reassemblyTimeoutMs: 30_000, // RFC 791 §3.2, Linux ipfrag_time
+  reassemblyMaxOctets: 4 << 20, // Linux ipfrag_high_thresh
+  reassemblyMaxOctetsPerSource: 1 << 20,
+  reassemblyMaxFragments: 128, // of one datagram: 65,535 octets at MTU 576
+  reassemblyMaxDatagrams: 1024,
+  pmtuMin: 552, // octets; Linux ip_rt_min_pmtu
+  pmtuExpireMs: 600_000, // RFC 1191 §6.3
+  pmtuMaxEntries: 4096,
+  txArenaOctets: 1 << 20,
+};
+
+const TCP: TcpConfig = {
+  initialCwnd: 10, // segments; RFC 6928
+  rtoInitialMs: 1000, // RFC 6298 §2.1
+  rtoMinMs: 200, // floor of the variance term; Linux TCP_RTO_MIN (docs/departures.md)
+  rtoMaxMs: 120_000, // RFC 6298 §2.5 (at least 60 s), Linux TCP_RTO_MAX
+  synRetries: 7, // RFC 9293 MUST-23: R2 for SYN at least 3 minutes: 1+2+…+64+120 s
+  synAckRetries: 5, // Linux tcp_synack_retries
+  retries: 15, // RFC 9293 SHLD-11 (100 s); Linux tcp_retries2: about 15 minutes
+  orphanRetries: 8, // Linux tcp_orphan_retries: about 100 s
+  delayedAckMinMs: 40, // Linux TCP_DELACK_MIN
+  delayedAckMaxMs: 200, // RFC 9293 MUST-40 (below 500 ms), Linux TCP_DELACK_MAX
+  timeWaitMs: 60_000, // Linux TCP_TIMEWAIT_LEN; RFC 9293 2 MSL (docs/departures.md)
+  finWait2Ms: 60_000, // orphans only; Linux tcp_fin_timeout
+  rcvBufInitial: 131_072, // octets; Linux tcp_rmem[1]
+  rcvBufMax: 6_291_456, // Linux tcp_rmem[2]
+  sndBufInitial: 262_144, // octets
+  sndBufMax: 4_194_304, // Linux tcp_wmem[2]
+  rcvBufMemory: 256 << 20, // octets of receive rings in the whole stack
+  windowScale: true, // RFC 7323 §2
+  timestamps: true, // RFC 7323 §3
+  sack: true, // RFC 2018
+  minSendMss: 48, // octets; CVE-2019-11479, Linux tcp_min_snd_mss
+  backlogDefault: 511, // connections; Node's default
+  synBacklog: 1024, // embryonic connections beyond the backlog
+  maxConnections: 1 << 20,
+  maxTimeWait: 65_536,
+  ephemeralLow: 32_768, // Linux ip_local_port_range
+  ephemeralHigh: 60_999,
+  challengeAcksPerSecond: 10, // per connection, with jitter; RFC 5961 §7
+  rstPerSecond: 5000, // answers to segments without a connection
+  ofoMaxRanges: 1024, // out-of-order ranges of one connection
+  gsoMaxOctets: 65_535, // of one super-segment with its headers
+  controller: cubic, // RFC 9438
+  idleRestart: true, // RFC 5681 §4.1
+  lossProbe: true, // RFC 8985 §7
+  testIss: -1, // tests only: a fixed ISN; -1 = RFC 6528
+  testTsOffset: -1, // tests only
+};
+
+const STACK: StackConfig = {
+  maxDrainRounds: 16,
+  loopbackOctets: 1 << 20,
+  loopbackPackets: 4096,
+};
+
+/** The defaults with a caller's overrides. */
+export function configure(overrides: ConfigOverrides = {}): Config {
+  return {
+    ip: { ...IP, ...overrides.ip },
+    tcp: { ...TCP, ...overrides.tcp },
+    stack: { ...STACK, ...overrides.stack },
+  };
+}

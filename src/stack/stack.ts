@@ -1,0 +1,241 @@
+// The walk of a packet on one page, and the four verbs of the core (docs/architecture.md):
+// `receive` a packet that lies in the slab, `advance` the clock, `drain` what became ready, and
+// `nextDeadline`. Nothing here reads a clock, a random source or a device.
+
+import { Code, CodeError } from '../base/code.ts';
+import { Counters, Ctr } from '../base/counters.ts';
+import { Drop } from '../base/drop.ts';
+import type { Random } from '../base/random.ts';
+import { RxFlag } from '../base/rx.ts';
+import { Slab } from '../base/slab.ts';
+import * as configureIp from '../ip/configure.ts';
+import * as icmp from '../ip/icmp.ts';
+import { protocolUnreachable } from '../ip/icmp-send.ts';
+import { input4 } from '../ip/input4.ts';
+import { input6 } from '../ip/input6.ts';
+import { drop, flushLinks, IpLayer, Verdict } from '../ip/ip.ts';
+import * as ipTimers from '../ip/timers.ts';
+import type { Link } from '../link/link.ts';
+import { Loopback } from '../link/loopback.ts';
+import { offloaded } from '../link/offload.ts';
+import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
+import { type ListenOptions, TcpServer } from '../socket/tcp-server.ts';
+import { drainTcp } from '../tcp/deliver.ts';
+import { takeIcmpError as tcpIcmpError } from '../tcp/icmp.ts';
+import { input as tcpInput } from '../tcp/input.ts';
+import { TcpLayer } from '../tcp/tcp.ts';
+import { onDeadlines } from '../tcp/timers.ts';
+import { parsePrefix, type Prefix } from '../wire/address.ts';
+import * as checksum from '../wire/checksum.ts';
+import { type Config, type ConfigOverrides, configure } from './config.ts';
+
+export interface StackOptions {
+  /** Memory for packets; a stack makes 8 MiB of its own when there is none. */
+  slab?: Slab | undefined;
+  random: Random;
+  /** Monotonic µs. */
+  nowUs?: number | undefined;
+  config?: ConfigOverrides | undefined;
+  /** Called once when a call on a handle has made work: answer with `advance` and `drain`. */
+  onWork?: (() => void) | undefined;
+  /** Sum of the slab's octets, as wire/checksum.ts `sum`: the addon's when there is one. */
+  sum?: ((off: number, len: number, initial: number) => number) | undefined;
+}
+
+const DEFAULT_SLAB = 8 << 20;
+
+export class Stack {
+  readonly slab: Slab;
+  readonly config: Config;
+  readonly counters = new Counters();
+  readonly ip: IpLayer;
+  readonly tcp: TcpLayer;
+  readonly loopback: Loopback;
+  onWork: () => void;
+  #asked = false;
+  #draining = false;
+
+  constructor(o: StackOptions) {
+    this.slab = o.slab ?? new Slab(DEFAULT_SLAB);
+    this.config = configure(o.config);
+    this.onWork = o.onWork ?? (() => {});
+    const u8 = this.slab.u8;
+    const sum = o.sum ?? ((off, len, initial) => checksum.sum(u8, off, len, initial));
+    this.ip = new IpLayer(this.slab, this.config.ip, o.random, this.counters, sum);
+    this.tcp = new TcpLayer(this.ip, this.config.tcp, o.random);
+    this.tcp.onWork = () => this.#work();
+    const { loopbackOctets, loopbackPackets } = this.config.stack;
+    this.loopback = new Loopback(this.slab, loopbackOctets, loopbackPackets);
+    this.ip.links.push(this.loopback);
+    this.advance(o.nowUs ?? 0);
+  }
+
+  // --- the four verbs -------------------------------------------------------------------------
+
+  /**
+   * One packet: `len` octets at `off` of the slab, an IP header first.
+   * @param flags bits of RxFlag
+   * @param gso GsoType | segment size << 8; 0 for a single packet
+   */
+  receive(link: number, off: number, len: number, flags = 0, gso = 0): void {
+    const ip = this.ip;
+    const rx = ip.rx;
+    rx.linkId = link;
+    rx.off = off;
+    rx.len = len;
+    rx.flags = flags;
+    rx.gsoType = gso & 0xff;
+    rx.gsoSize = gso >>> 8;
+    const values = this.counters.values;
+    values[Ctr.PortsideRxPackets] = (values[Ctr.PortsideRxPackets] as number) + 1;
+    try {
+      this.#walk();
+    } catch {
+      values[Ctr.PortsideExceptions] = (values[Ctr.PortsideExceptions] as number) + 1;
+      drop(ip, rx, Drop.INTERNAL);
+    }
+  }
+
+  /** The clock is `nowUs`: deadlines that have passed act. */
+  advance(nowUs: number): void {
+    const ip = this.ip;
+    if (nowUs > ip.nowUs) ip.nowUs = nowUs;
+    if (this.tcp.deadlines.expire(ip.nowUs) > 0) onDeadlines(this.tcp);
+    ipTimers.advance(ip);
+  }
+
+  /**
+   * Tells handlers what has happened, sends what may go, flushes the links. Runs in rounds until
+   * nothing is left, at most `maxDrainRounds`. Raises the first error that a handler has thrown when
+   * everything is done.
+   */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#asked = false;
+    this.tcp.draining = true;
+    try {
+      let more = true;
+      for (let round = 0; more && round < this.config.stack.maxDrainRounds; round++) {
+        while (this.loopback.shift()) {
+          const lo = this.loopback;
+          this.receive(0, lo.off, lo.len, lo.flags, lo.gso);
+        }
+        more = drainTcp(this.tcp);
+        this.loopback.release();
+        flushLinks(this.ip);
+        if (this.loopback.pending > 0) more = true;
+      }
+      if (more) this.#work();
+    } finally {
+      this.#draining = false;
+      this.tcp.draining = false;
+    }
+    this.#raise();
+  }
+
+  /** When `advance` is wanted next: absolute µs, Infinity = never. */
+  nextDeadline(): number {
+    return Math.min(this.tcp.deadlines.next(), ipTimers.nextDeadline(this.ip));
+  }
+
+  // --- the walk -------------------------------------------------------------------------------
+
+  #walk(): void {
+    const ip = this.ip;
+    const rx = ip.rx;
+    if ((rx.flags & RxFlag.BAD_META) !== 0) {
+      drop(ip, rx, Drop.BAD_META);
+      return;
+    }
+    if (rx.len < 1) {
+      drop(ip, rx, Drop.PKT_TOO_SMALL);
+      return;
+    }
+    const version = (rx.u8[rx.off] as number) >> 4;
+    const verdict = version === 6 ? input6(ip, rx) : input4(ip, rx);
+    if (verdict !== Verdict.DELIVER) return;
+    // The only place where the layers meet.
+    switch (rx.protocol) {
+      case 6:
+        tcpInput(this.tcp, rx);
+        return;
+      case 1:
+        if (icmp.input(ip, rx) === Verdict.ERROR) this.#icmpError();
+        return;
+      default:
+        protocolUnreachable(ip, rx);
+    }
+  }
+
+  /** A transport decides whether the packet that an error quotes was its own. */
+  #icmpError(): void {
+    if (this.ip.icmpError.protocol === 6) tcpIcmpError(this.tcp);
+  }
+
+  #work(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.onWork();
+  }
+
+  #raise(): void {
+    const errors = this.tcp.errors;
+    if (errors.length === 0) return;
+    const first = errors.shift();
+    if (errors.length > 0) this.#work();
+    throw first;
+  }
+
+  // --- links, addresses, routes -----------------------------------------------------------------
+
+  /** Adds a link and answers its id. What the link cannot do (checksums, GSO) is done before it. */
+  addLink(link: Link): number {
+    this.ip.links.push(offloaded(link, this.slab, checksum.sum));
+    return this.ip.links.length - 1;
+  }
+
+  /** Forgets a link with its addresses and routes. */
+  removeLink(id: number): void {
+    configureIp.removeLink(this.ip, id);
+  }
+
+  /** Throws CodeError: EINVAL, EADDRINUSE, ENODEV, ENOBUFS. */
+  addAddress(link: number, address: string, length: number, o: { own?: 'all' } = {}): void {
+    const prefix = this.#prefix(address, length);
+    const code = configureIp.addAddress(this.ip, link, prefix, o.own === 'all');
+    if (code !== Code.NONE) throw new CodeError(code, 'address', `${address}/${length}`);
+  }
+
+  removeAddress(link: number, address: string, length: number, o: { own?: 'all' } = {}): void {
+    const prefix = this.#prefix(address, length);
+    const code = configureIp.removeAddress(this.ip, link, prefix, o.own === 'all');
+    if (code !== Code.NONE) throw new CodeError(code, 'address', `${address}/${length}`);
+  }
+
+  /** Throws CodeError: EINVAL, ENODEV, ENOBUFS. */
+  addRoute(destination: string, length: number, o: { link: number; gateway?: string }): void {
+    const prefix = this.#prefix(destination, length);
+    const gateway = o.gateway === undefined ? null : this.#prefix(o.gateway, 0).address;
+    const code = configureIp.addRoute(this.ip, { prefix, linkId: o.link, gateway });
+    if (code !== Code.NONE) throw new CodeError(code, 'route', `${destination}/${length}`);
+  }
+
+  #prefix(address: string, length: number): Prefix {
+    const prefix = parsePrefix(`${address}/${length}`);
+    if (prefix === null) throw new CodeError(Code.EINVAL, 'address', `${address}/${length}`);
+    return prefix;
+  }
+
+  // --- sockets ----------------------------------------------------------------------------------
+
+  /** Opens a connection. Throws CodeError; later fate comes to the handler. */
+  connect(o: ConnectOptions): TcpSocket {
+    return connect(this.tcp, o);
+  }
+
+  /** Listens. Throws CodeError EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+  listen(o: ListenOptions): TcpServer {
+    return new TcpServer(this.tcp, o);
+  }
+}
