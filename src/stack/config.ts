@@ -3,6 +3,7 @@
 import type { IpConfig } from '../ip/ip.ts';
 import { cubic } from '../tcp/congestion/cubic.ts';
 import type { TcpConfig } from '../tcp/tcp.ts';
+import type { UdpConfig } from '../udp/udp.ts';
 
 export interface StackConfig {
   /** Most rounds of one `drain`; what is left asks for another turn. */
@@ -14,6 +15,7 @@ export interface StackConfig {
 
 export interface Config {
   ip: IpConfig;
+  udp: UdpConfig;
   tcp: TcpConfig;
   stack: StackConfig;
 }
@@ -21,6 +23,7 @@ export interface Config {
 /** Partial overrides by layer. */
 export interface ConfigOverrides {
   ip?: Partial<IpConfig>;
+  udp?: Partial<UdpConfig>;
   tcp?: Partial<TcpConfig>;
   stack?: Partial<StackConfig>;
 }
@@ -39,6 +42,16 @@ const IP: IpConfig = {
   pmtuExpireMs: 600_000, // RFC 1191 §6.3
   pmtuMaxEntries: 4096,
   txArenaOctets: 1 << 20,
+};
+
+const UDP: UdpConfig = {
+  udpReceiveOctets: 212_992, // of one socket's queue, overhead included; Linux net.core.rmem_default
+  udpSendOctets: 212_992, // of one socket in one turn; Linux net.core.wmem_default
+  udpMemoryOctets: 64 << 20, // of all sockets' queues
+  udpMaxSockets: 65_536,
+  udpDrainDatagrams: 1024, // delivered in one round
+  ephemeralLow: 32_768, // Linux ip_local_port_range
+  ephemeralHigh: 60_999,
 };
 
 const TCP: TcpConfig = {
@@ -90,6 +103,7 @@ const STACK: StackConfig = {
 export function configure(overrides: ConfigOverrides = {}): Config {
   return {
     ip: { ...IP, ...overrides.ip },
+    udp: { ...UDP, ...overrides.udp },
     tcp: { ...TCP, ...overrides.tcp },
     stack: { ...STACK, ...overrides.stack },
   };

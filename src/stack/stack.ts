@@ -20,11 +20,15 @@ import { Loopback } from '../link/loopback.ts';
 import { offloaded } from '../link/offload.ts';
 import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
 import { type ListenOptions, TcpServer } from '../socket/tcp-server.ts';
+import { openUdpSocket, type UdpOptions, type UdpSocket } from '../socket/udp-socket.ts';
 import { drainTcp } from '../tcp/deliver.ts';
 import { takeIcmpError as tcpIcmpError } from '../tcp/icmp.ts';
 import { input as tcpInput } from '../tcp/input.ts';
 import { TcpLayer } from '../tcp/tcp.ts';
 import { onDeadlines } from '../tcp/timers.ts';
+import * as udpDrain from '../udp/drain.ts';
+import { error as udpIcmpError, input as udpInput } from '../udp/input.ts';
+import { UdpLayer } from '../udp/udp.ts';
 import { parsePrefix, type Prefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import { type Config, type ConfigOverrides, configure } from './config.ts';
@@ -49,6 +53,7 @@ export class Stack {
   readonly config: Config;
   readonly counters = new Counters();
   readonly ip: IpLayer;
+  readonly udpLayer: UdpLayer;
   readonly tcp: TcpLayer;
   readonly loopback: Loopback;
   onWork: () => void;
@@ -64,6 +69,8 @@ export class Stack {
     this.ip = new IpLayer(this.slab, this.config.ip, o.random, this.counters, sum);
     this.tcp = new TcpLayer(this.ip, this.config.tcp, o.random);
     this.tcp.onWork = () => this.#work();
+    this.udpLayer = new UdpLayer(this.ip, this.config.udp, o.random);
+    this.udpLayer.onWork = () => this.#work();
     const { loopbackOctets, loopbackPackets } = this.config.stack;
     this.loopback = new Loopback(this.slab, loopbackOctets, loopbackPackets);
     this.ip.links.push(this.loopback);
@@ -101,6 +108,7 @@ export class Stack {
     const ip = this.ip;
     if (nowUs > ip.nowUs) ip.nowUs = nowUs;
     if (this.tcp.deadlines.expire(ip.nowUs) > 0) onDeadlines(this.tcp);
+    udpDrain.advance(this.udpLayer);
     ipTimers.advance(ip);
   }
 
@@ -114,6 +122,7 @@ export class Stack {
     this.#draining = true;
     this.#asked = false;
     this.tcp.draining = true;
+    this.udpLayer.draining = true;
     try {
       let more = true;
       for (let round = 0; more && round < this.config.stack.maxDrainRounds; round++) {
@@ -122,6 +131,7 @@ export class Stack {
           this.receive(0, lo.off, lo.len, lo.flags, lo.gso);
         }
         more = drainTcp(this.tcp);
+        if (this.#drainUdp()) more = true;
         this.loopback.release();
         flushLinks(this.ip);
         if (this.loopback.pending > 0) more = true;
@@ -130,13 +140,25 @@ export class Stack {
     } finally {
       this.#draining = false;
       this.tcp.draining = false;
+      this.udpLayer.draining = false;
     }
     this.#raise();
   }
 
   /** When `advance` is wanted next: absolute µs, Infinity = never. */
   nextDeadline(): number {
-    return Math.min(this.tcp.deadlines.next(), ipTimers.nextDeadline(this.ip));
+    const transports = Math.min(this.tcp.deadlines.next(), udpDrain.nextDeadline(this.udpLayer));
+    return Math.min(transports, ipTimers.nextDeadline(this.ip));
+  }
+
+  #drainUdp(): boolean {
+    if (this.udpLayer.ready.size === 0) return false;
+    try {
+      return udpDrain.drainReady(this.udpLayer);
+    } catch (error) {
+      this.tcp.errors.push(error);
+      return this.udpLayer.ready.size > 0;
+    }
   }
 
   // --- the walk -------------------------------------------------------------------------------
@@ -160,6 +182,9 @@ export class Stack {
       case 6:
         tcpInput(this.tcp, rx);
         return;
+      case 17:
+        udpInput(this.udpLayer, rx);
+        return;
       case 1:
         if (icmp.input(ip, rx) === Verdict.ERROR) this.#icmpError();
         return;
@@ -170,7 +195,9 @@ export class Stack {
 
   /** A transport decides whether the packet that an error quotes was its own. */
   #icmpError(): void {
-    if (this.ip.icmpError.protocol === 6) tcpIcmpError(this.tcp);
+    const { protocol } = this.ip.icmpError;
+    if (protocol === 6) tcpIcmpError(this.tcp);
+    else if (protocol === 17) udpIcmpError(this.udpLayer);
   }
 
   #work(): void {
@@ -232,6 +259,11 @@ export class Stack {
   /** Opens a connection. Throws CodeError; later fate comes to the handler. */
   connect(o: ConnectOptions): TcpSocket {
     return connect(this.tcp, o);
+  }
+
+  /** Opens a UDP socket. Throws CodeError EINVAL, EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. */
+  udp(o: UdpOptions): UdpSocket {
+    return openUdpSocket(this.udpLayer, o);
   }
 
   /** Listens. Throws CodeError EADDRINUSE, EADDRNOTAVAIL, EINVAL. */

@@ -1,0 +1,63 @@
+// One UDP socket's state: where it is bound, whom it is connected to, what waits for it.
+
+import type { Binding } from '../demux/ports.ts';
+import { Path } from '../ip/path.ts';
+import type { UdpMeta } from './meta.ts';
+import { DatagramQueue } from './queue.ts';
+
+/** Who gets an endpoint's events; called from `drainReady` only. */
+export interface EndpointSink {
+  /** A datagram; its octets are valid during the call only. */
+  datagram(u8: Uint8Array, off: number, len: number, from: UdpMeta): void;
+  error(code: number): void;
+  writable(): void;
+}
+
+export class Endpoint {
+  readonly slot: number;
+  readonly sink: EndpointSink;
+  /** The binding as asked for: what `disconnect` goes back to. */
+  readonly binding: Binding;
+  readonly queue = new DatagramQueue();
+  /** The path of the last datagram sent. */
+  readonly path = new Path();
+  /** Key in the flow table while connected. */
+  readonly flow = new Int32Array(9);
+  connected = false;
+  closed = false;
+  paused = false;
+  /** On the ready list. */
+  ready = false;
+  broadcast = false;
+  /** Never fragment: too large is EMSGSIZE. */
+  dontFragment = false;
+  /** 0 = the stack's default. */
+  ttl = 0;
+  multicastTtl = 1;
+  tos = 0;
+  /** Most that the receive queue may cost, octets. */
+  receiveLimit: number;
+  /** A negative errno that the program has not heard of. */
+  error = 0;
+  /** `send` was refused: tell the program when there may be room. */
+  blocked = false;
+  writable = false;
+  /** Octets sent in the layer's turn `turn`. */
+  sent = 0;
+  turn = -1;
+  /** Datagrams received, sent, and lost for want of room, since the start. */
+  received = 0;
+  transmitted = 0;
+  lost = 0;
+
+  constructor(slot: number, sink: EndpointSink, binding: Binding, receiveLimit: number) {
+    this.slot = slot;
+    this.sink = sink;
+    this.binding = binding;
+    this.receiveLimit = receiveLimit;
+  }
+
+  get port(): number {
+    return this.binding.port;
+  }
+}

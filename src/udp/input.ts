@@ -1,0 +1,173 @@
+// A UDP datagram arrives (RFC 768, RFC 1122 §4.1.3): lengths, checksum, and whom it is for: exact
+// 4-tuple, then the port's specific binding, then its wildcard; every listener for a broadcast.
+// @hot
+
+import { Ctr } from '../base/counters.ts';
+import { Drop } from '../base/drop.ts';
+import { mix } from '../base/hash.ts';
+import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
+import type { Binding } from '../demux/ports.ts';
+import { acceptPmtu, sendError } from '../ip/icmp.ts';
+import { count, drop, Verdict } from '../ip/ip.ts';
+import { V4_MAPPED } from '../wire/address.ts';
+import * as checksum from '../wire/checksum.ts';
+import * as icmp4 from '../wire/icmp4.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as udp4 from '../wire/udp.ts';
+import type { Endpoint } from './endpoint.ts';
+import { hasEvents, madeWork, markReady, type UdpLayer } from './udp.ts';
+
+const IN_DATAGRAMS = Ctr.UdpInDatagrams;
+/** Most sockets that one broadcast reaches. */
+const MOST_LISTENERS = 1024;
+
+/** Always DONE: queued for its socket, or dropped. */
+export function input(udp: UdpLayer, rx: Rx): Verdict {
+  const ip = udp.ip;
+  const u8 = rx.u8;
+  const off = rx.l4Off;
+  const lengths = udp4.check(u8, off, rx.l4Len);
+  if (lengths !== Drop.NONE) return refuse(udp, rx, lengths);
+  const len = udp4.length(u8, off);
+  if ((rx.flags & (RxFlag.NEEDS_CSUM | RxFlag.DATA_VALID)) === 0) {
+    // A super-datagram has no checksum of its own: only a link that vouches may bring one.
+    if (rx.gsoSize !== 0) return refuse(udp, rx, Drop.BAD_META);
+    if (!checksumRight(udp, rx, len)) {
+      count(ip, Ctr.UdpInCsumErrors);
+      return refuse(udp, rx, Drop.UDP_CSUM);
+    }
+  }
+  rx.srcPort = udp4.srcPort(u8, off);
+  rx.dstPort = udp4.dstPort(u8, off);
+  rx.dataOff = off + udp4.HEADER;
+  rx.dataLen = len - udp4.HEADER;
+  if (rx.dstKind !== DstKind.UNICAST) return toListeners(udp, rx);
+  const slot = find(udp, rx);
+  const e = slot < 0 ? null : udp.endpoints[slot];
+  if (e === null || e === undefined) {
+    count(ip, Ctr.UdpNoPorts);
+    sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.PORT, 0);
+    return drop(ip, rx, Drop.NO_SOCKET);
+  }
+  enqueue(udp, rx, e);
+  return Verdict.DONE;
+}
+
+function refuse(udp: UdpLayer, rx: Rx, reason: Drop): Verdict {
+  count(udp.ip, Ctr.UdpInErrors);
+  return drop(udp.ip, rx, reason);
+}
+
+function checksumRight(udp: UdpLayer, rx: Rx, len: number): boolean {
+  if (rx.family === 4) {
+    // RFC 768: an all-zero field means that the sender made no checksum.
+    if (udp4.checksum(rx.u8, rx.l4Off) === 0) return true;
+    const pseudo = checksum.pseudo4(rx.src3, rx.dst3, ipv4.Proto.UDP, len);
+    return checksum.fold(udp.ip.sum(rx.l4Off, len, pseudo)) === 0xffff;
+  }
+  const pseudo = checksum.pseudo6(rx, ipv4.Proto.UDP, len);
+  return checksum.fold(udp.ip.sum(rx.l4Off, len, pseudo)) === 0xffff;
+}
+
+/** Slot of the endpoint for a unicast datagram, -1 when there is none. */
+function find(udp: UdpLayer, rx: Rx): number {
+  if (udp.flows.size > 0) {
+    const slot = findFlow(udp, rx);
+    if (slot >= 0) return slot;
+  }
+  const k = udp.hash;
+  const hash = mix(mix(k.k0, rx.src3, k.k1), rx.srcPort, k.k2);
+  return udp.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3, hash);
+}
+
+function findFlow(udp: UdpLayer, rx: Rx): number {
+  const ports = (rx.dstPort << 16) | rx.srcPort;
+  if (rx.family === 4) return udp.flows.find4(rx.dst3, rx.src3, ports);
+  const key = udp.key;
+  key[0] = rx.dst0;
+  key[1] = rx.dst1;
+  key[2] = rx.dst2;
+  key[3] = rx.dst3;
+  key[4] = rx.src0;
+  key[5] = rx.src1;
+  key[6] = rx.src2;
+  key[7] = rx.src3;
+  key[8] = ports;
+  return udp.flows.find(key, 0);
+}
+
+/** RFC 1122 §4.1.3.5 and Linux: a broadcast or group is heard by every socket bound for it. */
+function toListeners(udp: UdpLayer, rx: Rx): Verdict {
+  const bindings = udp.ports.bindings(rx.dstPort);
+  let heard = 0;
+  for (let i = 0; i < bindings.length && heard < MOST_LISTENERS; i++) {
+    const binding = bindings[i] as Binding;
+    const e = udp.endpoints[binding.slot];
+    if (e === null || e === undefined || !hears(binding, rx)) continue;
+    enqueue(udp, rx, e);
+    heard++;
+  }
+  if (heard > 0) return Verdict.DONE;
+  count(udp.ip, Ctr.UdpNoPorts);
+  return drop(udp.ip, rx, Drop.NO_SOCKET);
+}
+
+function hears(x: Binding, rx: Rx): boolean {
+  if (x.a === rx.dst0 && x.b === rx.dst1 && x.c === rx.dst2 && x.d === rx.dst3) return true;
+  if ((x.a | x.b | x.d) !== 0) return false;
+  if (rx.family === 4) return x.c === V4_MAPPED || (x.c === 0 && !x.v6Only);
+  return x.c === 0;
+}
+
+function enqueue(udp: UdpLayer, rx: Rx, e: Endpoint): void {
+  const before = e.queue.capacity;
+  const room = udp.config.udpMemoryOctets - udp.memory;
+  if (!e.queue.push(rx, e.receiveLimit, room)) {
+    e.lost++;
+    count(udp.ip, Ctr.UdpRcvbufErrors);
+    count(udp.ip, Ctr.UdpInErrors);
+    drop(udp.ip, rx, Drop.SOCKET_RCVBUFF);
+    return;
+  }
+  udp.memory += e.queue.capacity - before;
+  const n = rx.gsoSize > 0 && rx.dataLen > 0 ? Math.ceil(rx.dataLen / rx.gsoSize) : 1;
+  e.received += n;
+  const values = udp.ip.counters.values;
+  values[IN_DATAGRAMS] = (values[IN_DATAGRAMS] as number) + n;
+  if (!e.paused && !e.ready) markReady(udp, e);
+}
+
+/**
+ * An ICMP error about a datagram of ours stands in `ip.icmpError` (RFC 1122 §4.1.3.3). A connected
+ * socket is told; the path MTU goes down only for a destination that the socket really sent to.
+ */
+export function error(udp: UdpLayer): Verdict {
+  const ip = udp.ip;
+  const err = ip.icmpError;
+  const ports = (err.srcPort << 16) | err.dstPort;
+  const slot = udp.flows.size > 0 ? udp.flows.find4(err.src3, err.dst3, ports) : -1;
+  const flow = slot < 0 ? null : udp.endpoints[slot];
+  const e = flow ?? boundTo(udp);
+  if (e === null) return drop(ip, ip.rx, Drop.NO_SOCKET);
+  const isTooBig = err.type === icmp4.Type.DEST_UNREACH && err.code === icmp4.Unreach.FRAG_NEEDED;
+  if (isTooBig) {
+    const path = e.path;
+    if (path.epoch === 0 || path.dst3 !== err.dst3 || path.src3 !== err.src3) {
+      return drop(ip, ip.rx, Drop.NO_SOCKET);
+    }
+    if (!acceptPmtu(ip, err)) return Verdict.DONE;
+  }
+  // As on Linux, soft errors and sockets without a peer stay silent.
+  if (!e.connected || !(err.hard || isTooBig)) return Verdict.DONE;
+  e.error = err.errno;
+  if (hasEvents(e)) markReady(udp, e);
+  madeWork(udp);
+  return Verdict.DONE;
+}
+
+/** The unconnected endpoint that may have sent what the error quotes. */
+function boundTo(udp: UdpLayer): Endpoint | null {
+  const err = udp.ip.icmpError;
+  const slot = udp.ports.find(err.srcPort, err.src0, err.src1, err.src2, err.src3);
+  return slot < 0 ? null : (udp.endpoints[slot] ?? null);
+}

@@ -1,0 +1,148 @@
+// UDP's way down (RFC 768, RFC 1122 §4.1): one datagram, copied into the slab, with DF when it fits
+// the path whole and in fragments when not.
+// @hot
+
+import { Code } from '../base/code.ts';
+import { Ctr } from '../base/counters.ts';
+import { DstKind } from '../base/rx.ts';
+import { TxFlag } from '../base/tx.ts';
+import { count } from '../ip/ip.ts';
+import { aim, begin, selectPath, send } from '../ip/output.ts';
+import { isUnspecified } from '../wire/address.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as udp4 from '../wire/udp.ts';
+import type { Endpoint } from './endpoint.ts';
+import { familyCode, madeWork, type UdpLayer } from './udp.ts';
+
+const OUT_DATAGRAMS = Ctr.UdpOutDatagrams;
+/** After a refused send the program is told to try again this much later. */
+const RETRY_US = 1000;
+
+/**
+ * Sends `len` octets from the endpoint to `udp.to`; they are copied.
+ * 0, EMSGSIZE, EINVAL, EACCES (a broadcast without `broadcast`), EAFNOSUPPORT, ENETUNREACH,
+ * EADDRNOTAVAIL, or ENOBUFS: `writable` follows.
+ */
+export function sendDatagram(
+  udp: UdpLayer,
+  e: Endpoint,
+  u8: Uint8Array,
+  off: number,
+  len: number,
+): Code {
+  if (len > udp4.MAX_PAYLOAD4) return Code.EMSGSIZE;
+  if (udp.to.port === 0) return Code.EINVAL;
+  const reached = reach(udp, e);
+  if (reached !== Code.NONE) return reached;
+  if (e.turn !== udp.turn) {
+    e.turn = udp.turn;
+    e.sent = 0;
+  }
+  if (e.sent >= udp.config.udpSendOctets) return block(udp, e);
+  const code = write(udp, e, u8, off, len);
+  if (code === Code.ENOBUFS) return block(udp, e);
+  if (code !== Code.NONE) return code;
+  e.sent += len;
+  e.transmitted++;
+  const values = udp.ip.counters.values;
+  values[OUT_DATAGRAMS] = (values[OUT_DATAGRAMS] as number) + 1;
+  madeWork(udp);
+  return Code.NONE;
+}
+
+function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: number): Code {
+  const ip = udp.ip;
+  const path = e.path;
+  const l4Len = udp4.HEADER + len;
+  const l4 = begin(ip, path.family, l4Len);
+  const slab = ip.slab.u8;
+  udp4.write(slab, l4, e.port, udp.to.port, l4Len);
+  copy(slab, l4 + udp4.HEADER, u8, off, len);
+  const tx = ip.tx;
+  tx.reset();
+  tx.protocol = ipv4.Proto.UDP;
+  tx.csumOffset = udp4.Offset.CHECKSUM;
+  tx.tos = e.tos;
+  tx.ttl = path.dstKind === DstKind.MULTICAST ? e.multicastTtl : e.ttl;
+  // RFC 1191 §3 lets the path tell us its MTU; what is larger goes in pieces from the start.
+  const fits = ipv4.MIN_HEADER + l4Len <= path.mtu;
+  tx.flags = e.dontFragment || fits ? TxFlag.DF : 0;
+  aim(ip, path);
+  return send(ip, path, l4Len);
+}
+
+/** Short runs are cheaper octet by octet than through a view. */
+function copy(to: Uint8Array, at: number, from: Uint8Array, off: number, len: number): void {
+  if (len > 64) {
+    to.set(from.subarray(off, off + len), at);
+    return;
+  }
+  for (let i = 0; i < len; i++) to[at + i] = from[off + i] as number;
+}
+
+function block(udp: UdpLayer, e: Endpoint): Code {
+  count(udp.ip, Ctr.UdpSndbufErrors);
+  if (!e.blocked) {
+    e.blocked = true;
+    if (udp.blocked.size === 0) udp.retryUs = udp.ip.nowUs + RETRY_US;
+    udp.blocked.push(e.slot);
+    madeWork(udp);
+  }
+  return Code.ENOBUFS;
+}
+
+/** Makes `e.path` the path to `udp.to`, asking for it only when something has changed. */
+function reach(udp: UdpLayer, e: Endpoint): Code {
+  const to = udp.to;
+  const path = e.path;
+  const bound = e.binding;
+  const bindsAny = isUnspecified(bound.a, bound.b, bound.c, bound.d);
+  const any = to.anySource && bindsAny && !e.connected;
+  const isFresh = path.epoch === udp.ip.routeEpoch && path.anySource === any;
+  if (!isFresh || !leadsTo(udp, e, any)) {
+    const family = familyCode(bound, to.a, to.b, to.c);
+    if (family !== Code.NONE) return family;
+    path.dst0 = to.a;
+    path.dst1 = to.b;
+    path.dst2 = to.c;
+    path.dst3 = to.d;
+    path.anySource = any;
+    if (!any) chooseSource(udp, e);
+    const code = selectPath(udp.ip, path);
+    if (code !== Code.NONE) return code;
+  }
+  return path.dstKind === DstKind.BROADCAST && !e.broadcast ? Code.EACCES : Code.NONE;
+}
+
+function leadsTo(udp: UdpLayer, e: Endpoint, any: boolean): boolean {
+  const to = udp.to;
+  const path = e.path;
+  if (path.dst3 !== to.d || path.dst2 !== to.c || path.dst1 !== to.b || path.dst0 !== to.a) {
+    return false;
+  }
+  if (any || to.anySource) return true;
+  return (
+    path.src3 === to.src3 && path.src2 === to.src2 && path.src1 === to.src1 && path.src0 === to.src0
+  );
+}
+
+function chooseSource(udp: UdpLayer, e: Endpoint): void {
+  const to = udp.to;
+  const path = e.path;
+  if (!to.anySource) {
+    path.src0 = to.src0;
+    path.src1 = to.src1;
+    path.src2 = to.src2;
+    path.src3 = to.src3;
+  } else if (e.connected) {
+    path.src0 = e.flow[0] as number;
+    path.src1 = e.flow[1] as number;
+    path.src2 = e.flow[2] as number;
+    path.src3 = e.flow[3] as number;
+  } else {
+    path.src0 = e.binding.a;
+    path.src1 = e.binding.b;
+    path.src2 = e.binding.c;
+    path.src3 = e.binding.d;
+  }
+}
