@@ -1,0 +1,56 @@
+// A packet outside the walk: how the pieces of a Tx become one run of octets, and the checksum
+// arithmetic that links need to complete what the stack has left open (TxFlag.NEEDS_CSUM).
+// @hot
+
+import type { Tx } from '../base/tx.ts';
+import { finish } from '../wire/checksum.ts';
+
+/** Unfolded sum of big-endian 16-bit words, an odd last octet padded with zero (wire/checksum.ts). */
+export type Sum = (u8: Uint8Array, off: number, len: number, initial: number) => number;
+
+/** Octets of the whole IP packet that `tx` describes. */
+export function packetLen(tx: Tx): number {
+  return tx.headerLen + tx.payloadLen;
+}
+
+/** Writes header and pieces one after the other to `to[at…]` and answers their length. */
+export function copyPacket(tx: Tx, slab: Uint8Array, to: Uint8Array, at: number): number {
+  if (to === slab) to.copyWithin(at, tx.headerOff, tx.headerOff + tx.headerLen);
+  else to.set(slab.subarray(tx.headerOff, tx.headerOff + tx.headerLen), at);
+  let end = at + tx.headerLen;
+  for (let i = 0; i < tx.pieces; i++) {
+    const piece = tx.pieceBuf[i];
+    const off = tx.pieceOff[i] as number;
+    const len = tx.pieceLen[i] as number;
+    if (piece === null || piece === undefined) {
+      if (to === slab) to.copyWithin(end, off, off + len);
+      else to.set(slab.subarray(off, off + len), end);
+    } else to.set(piece.subarray(off, off + len), end);
+    end += len;
+  }
+  return end - at;
+}
+
+/**
+ * Completes a partial checksum in a contiguous packet.
+ * @param start first octet of the transport header; the field at `start + csumOffset` holds the
+ *   folded sum of the pseudo-header
+ * @param end octet after the last
+ */
+export function completeChecksum(
+  u8: Uint8Array,
+  start: number,
+  end: number,
+  csumOffset: number,
+  sum: Sum,
+): void {
+  const value = finish(sum(u8, start, end - start, 0));
+  storeChecksum(u8, start + csumOffset, value, csumOffset);
+}
+
+/** RFC 768: a UDP checksum of zero is sent as 0xffff; the field's place tells UDP (6) from TCP. */
+export function storeChecksum(u8: Uint8Array, at: number, value: number, csumOffset: number): void {
+  const sent = value === 0 && csumOffset === 6 ? 0xffff : value;
+  u8[at] = sent >>> 8;
+  u8[at + 1] = sent & 0xff;
+}
