@@ -1,0 +1,39 @@
+// The door `portside/core`: the stack without Node. Time, randomness, packets and memory are
+// arguments; the same code runs in Node, in a browser and under a simulated clock.
+
+export { Code, CodeError, codeName } from './base/code.ts';
+export { type CounterName, Counters } from './base/counters.ts';
+export { Drop, dropName } from './base/drop.ts';
+export { type Random, SeededRandom } from './base/random.ts';
+export { GsoType, type Rx, RxFlag } from './base/rx.ts';
+export { Slab } from './base/slab.ts';
+export { HEADROOM, MAX_PIECES, type Tx, TxFlag } from './base/tx.ts';
+export type { DropListener, IpConfig } from './ip/ip.ts';
+export {
+  Capture,
+  type CaptureOptions,
+  type CaptureSink,
+  Direction,
+  PcapngWriter,
+} from './link/capture.ts';
+export { Impair, type Impairment, type ImpairStats, type InFlight } from './link/impair.ts';
+export { type Link, LinkCap } from './link/link.ts';
+export { Cable, type CableOptions, type PairEnd } from './link/pair.ts';
+export { startChargen } from './services/chargen.ts';
+export { startDiscard } from './services/discard.ts';
+export { startEcho } from './services/echo.ts';
+export { type Iperf3Options, startIperf3 } from './services/iperf3.ts';
+export { SERVICES, type ServiceName, serviceName, servicePort } from './services/names.ts';
+export type { Listening, Service, Timers } from './services/service.ts';
+export type { TcpInfo } from './socket/tcp-info.ts';
+export type { ListenOptions, ServerHandler, TcpServer } from './socket/tcp-server.ts';
+export type { ConnectOptions, TcpHandler, TcpOptions, TcpSocket } from './socket/tcp-socket.ts';
+export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-socket.ts';
+export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
+export { Stack, type StackOptions } from './stack/stack.ts';
+export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';
+export { cubic } from './tcp/congestion/cubic.ts';
+export { newReno } from './tcp/congestion/newreno.ts';
+export type { TcpConfig } from './tcp/tcp.ts';
+export type { UdpConfig } from './udp/udp.ts';
+export { Address, type Prefix, parse, parsePrefix } from './wire/address.ts';

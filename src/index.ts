@@ -1,0 +1,18 @@
+// The door `portside` on Node: everything of the core, and hosts with `net` and `dgram`.
+
+export * from './core.ts';
+export { hasAddon } from './node/addon.ts';
+export { type Clock, SystemClock } from './node/clock.ts';
+export type { DgramModule } from './node/dgram.ts';
+export {
+  type FromTuntapOptions,
+  fromTuntap,
+  type StreamLink,
+  type TunDriver,
+  type TuntapDevice,
+} from './node/fromtuntap.ts';
+export { type CloseOptions, createHost, type Host } from './node/host.ts';
+export type { NetModule } from './node/net.ts';
+export type { HostLimits, HostOptions, TunOptions } from './node/options.ts';
+export { SystemRandom } from './node/random.ts';
+export type { DeviceInfo, DeviceLink, DeviceSink, Offload } from './node/tun.ts';

@@ -1,0 +1,283 @@
+// What must hold at every packet of every run (reliability.md §4.2), judged from the wire with an own
+// decoder: acknowledgments only of what came, retransmissions equal to the first transmission,
+// nothing beyond the peer's right edge, a right edge that never goes back, options only as
+// negotiated, no RST for a RST, a flight that slow start allows, acknowledgments within 500 ms.
+
+import { Bit, decode, line, Proto, Wire } from './decode.ts';
+import { Flow, type Way } from './flow.ts';
+import type { PacketWatch } from './world.ts';
+
+/** RFC 6928: the initial window in full segments; bounds are written here, not asked of the code. */
+const INITIAL_WINDOW = 10;
+/** RFC 3042 sends two, a loss probe one, a window probe one. */
+const EXTRA_SEGMENTS = 4;
+/** RFC 9293 MUST-40. */
+const ACK_WITHIN_US = 500_000;
+const SYN_MSS_DEFAULT = 536;
+const MAX_VIOLATIONS = 20;
+
+export class Invariants implements PacketWatch {
+  /** Broken rules, one line each, with time and packet. Empty is what a run must end with. */
+  readonly violations: string[] = [];
+  readonly flows = new Map<string, Flow>();
+  /** Packets judged. */
+  judged = 0;
+  /** Added to the 500 ms: how long a host may be away (stalls, coarse turns). */
+  slackUs = 0;
+  readonly #now: () => number;
+  readonly #wire = new Wire();
+  #turn = 0;
+  /** Hosts whose program has closed or aborted something in the present turn. */
+  readonly #acted = new Set<string>();
+  readonly #refused = new Set<string>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A turn of a host begins: what it sends now answers what it receives now. */
+  turnBegins(): void {
+    this.#turn++;
+    this.#acted.clear();
+  }
+
+  /** A link of `host` was full: segments behind may be missing on the wire. */
+  refused(host: string): void {
+    this.#refused.add(host);
+  }
+
+  /** The program at `host` has called close or abort: a RST may be its doing. */
+  acted(host: string): void {
+    this.#acted.add(host);
+  }
+
+  sent(host: string, octets: Uint8Array, flags: number, gso: number, mtu: number): void {
+    const w = this.#wire;
+    this.judged++;
+    const wrong = decode(octets, 0, octets.length, w, (flags & 1) !== 0);
+    if (wrong !== '') return this.#broken(host, `invalid packet: ${wrong}`);
+    const size = gso >>> 8;
+    if (size === 0 && octets.length > mtu) return this.#broken(host, 'packet over the MTU');
+    if (size > 0 && w.data + size > mtu) return this.#broken(host, 'GSO segment over the MTU');
+    if (w.protocol !== Proto.TCP || w.mf || w.fragOff > 0) return;
+    if (!w.df) this.#broken(host, 'TCP without DF');
+    const flow = this.#flow(host);
+    const out = flow.of(host);
+    const back = flow.against(host);
+    this.#enterTurn(out);
+    if ((w.flags & Bit.RST) !== 0) return this.#sentReset(host, out);
+    if ((w.flags & Bit.SYN) !== 0) this.#sentSyn(host, out, back);
+    else this.#sentOptions(host, out, back);
+    this.#sentRange(host, out, back, octets, size);
+    if ((w.flags & Bit.ACK) !== 0) this.#sentAck(host, out, back);
+  }
+
+  received(host: string, octets: Uint8Array, flags: number, gso: number): void {
+    const w = this.#wire;
+    const total = octets.length < 4 ? 0 : (octets[2] as number) * 256 + (octets[3] as number);
+    const len = Math.min(octets.length, total);
+    if (decode(octets, 0, len, w, (flags & 1) !== 0) !== '') return;
+    if (w.protocol !== Proto.TCP || w.mf || w.fragOff > 0) return;
+    const flow = this.#flow(host);
+    const out = flow.of(host);
+    const back = flow.against(host);
+    this.#enterTurn(out);
+    out.segmentsIn += 1 + Math.floor(w.dataLen / 500);
+    if ((w.flags & Bit.RST) !== 0) {
+      out.resetsIn++;
+      out.rstGot = true;
+      return;
+    }
+    if (!back.synSent) return;
+    if (w.dataLen > 0) out.dataSegmentsGot += gso >>> 8 === 0 ? 1 : Math.ceil(w.dataLen / (gso >>> 8));
+    if ((w.flags & Bit.SYN) !== 0 && ((w.seq - back.iss) | 0) !== 0) return;
+    this.#gotData(out, back);
+    if ((w.flags & Bit.ACK) !== 0 && out.synSent) this.#gotAck(out, back);
+  }
+
+  #broken(host: string, what: string): void {
+    if (this.violations.length >= MAX_VIOLATIONS) return;
+    const at = (this.#now() / 1e6).toFixed(6);
+    this.violations.push(`${at} ${host}: ${what}: ${line(this.#wire)}`);
+  }
+
+  #flow(host: string): Flow {
+    const w = this.#wire;
+    const from = `${w.src}:${w.srcPort}`;
+    const to = `${w.dst}:${w.dstPort}`;
+    const name = from < to ? `${from} ${to}` : `${to} ${from}`;
+    let flow = this.flows.get(name);
+    if (flow === undefined) {
+      flow = new Flow(name, host, '');
+      this.flows.set(name, flow);
+    }
+    return flow;
+  }
+
+  #enterTurn(way: Way): void {
+    if (way.turn === this.#turn) return;
+    way.turn = this.#turn;
+    way.segmentsIn = 0;
+    way.resetsIn = 0;
+    way.pureAcksOut = 0;
+  }
+
+  #sentReset(host: string, out: Way): void {
+    out.rstSent = true;
+    const onlyResets = out.resetsIn > 0 && out.segmentsIn === out.resetsIn;
+    if (onlyResets && !this.#acted.has(host)) this.#broken(host, 'RST in answer to a RST');
+  }
+
+  #sentSyn(host: string, out: Way, back: Way): void {
+    const w = this.#wire;
+    if (out.synSent && out.iss !== w.seq) {
+      // A new connection with the same four numbers: both ways begin anew.
+      this.flows.delete(this.#flow(host).name);
+      return this.#sentSyn(host, this.#flow(host).of(host), this.#flow(host).against(host));
+    }
+    if (!out.synSent) {
+      out.synSent = true;
+      out.iss = w.seq;
+      out.mss = w.mss;
+      out.wscale = w.wscale;
+      out.sackPermitted = w.sackPermitted;
+      out.timestamps = w.hasTs;
+    }
+    const answers = (w.flags & Bit.ACK) !== 0 && back.synSent;
+    if (!answers) return;
+    if (w.wscale >= 0 && back.wscale < 0) this.#broken(host, 'window scale not offered by the peer');
+    if (w.sackPermitted && !back.sackPermitted) this.#broken(host, 'SACK not offered by the peer');
+    if (w.hasTs && !back.timestamps) this.#broken(host, 'timestamps not offered by the peer');
+  }
+
+  #sentOptions(host: string, out: Way, back: Way): void {
+    const w = this.#wire;
+    if (w.mss >= 0 || w.wscale >= 0 || w.sackPermitted) {
+      this.#broken(host, 'SYN option on a segment without SYN');
+    }
+    if (!out.synSent || !back.synSent) return;
+    const stamped = out.timestamps && back.timestamps;
+    if (w.hasTs && !stamped) this.#broken(host, 'timestamps not negotiated');
+    if (!w.hasTs && stamped) this.#broken(host, 'negotiated timestamps are missing');
+    if (w.sackBlocks > 0 && !(out.sackPermitted && back.sackPermitted)) {
+      this.#broken(host, 'SACK not negotiated');
+    }
+    for (let i = 0; i < w.sackBlocks; i++) {
+      const start = back.place(w.sack[i * 2] as number);
+      const end = back.place(w.sack[i * 2 + 1] as number);
+      const held = end <= back.got || back.islands.covers(start, end);
+      if (start >= end || !held) this.#broken(host, `SACK block ${start}:${end} has not arrived`);
+    }
+  }
+
+  /** Sequence space that the segment takes: equal octets, the peer's edge, slow start. */
+  #sentRange(host: string, out: Way, back: Way, octets: Uint8Array, size: number): void {
+    const w = this.#wire;
+    if (!out.synSent) return this.#broken(host, 'segment without a SYN before it');
+    const start = (w.flags & Bit.SYN) !== 0 ? 1 : out.place(w.seq);
+    const end = start + w.dataLen;
+    const isFin = (w.flags & Bit.FIN) !== 0;
+    if ((w.flags & Bit.SYN) !== 0) out.nxt = Math.max(out.nxt, 1);
+    if (w.dataLen > 0) {
+      // A full link may have swallowed the rest of a super-segment; nothing else leaves a gap.
+      const gap = start - out.dataEnd;
+      if (gap > 0 && !this.#refused.has(host)) this.#broken(host, `skips ${gap} octets`);
+      this.#sameOctets(host, out, octets, start);
+      this.#bounds(host, out, back, end, size === 0 ? w.dataLen : size);
+    }
+    if (w.dataLen > 0 && out.fin >= 0 && end > out.fin) this.#broken(host, 'data behind the FIN');
+    if (isFin) {
+      if (out.fin >= 0 && out.fin !== end) this.#broken(host, `FIN moved from ${out.fin} to ${end}`);
+      out.fin = end;
+    }
+    if (w.dataLen > 0) out.dataEnd = Math.max(out.dataEnd, end);
+    out.nxt = Math.max(out.nxt, end + (isFin ? 1 : 0));
+  }
+
+  #sameOctets(host: string, out: Way, octets: Uint8Array, start: number): void {
+    const w = this.#wire;
+    const end = start + w.dataLen;
+    if (start < out.dataEnd) out.disturbed = true;
+    out.first.ensure(Math.min(start, Math.max(1, out.una)), out.dataEnd, end);
+    out.first.skip(out.dataEnd, start);
+    for (let p = start; p < end; p++) {
+      const octet = octets[w.data + p - start] as number;
+      if (p >= out.dataEnd) out.first.put(p, octet);
+      else if (p >= out.una && p >= 1 && !out.first.agrees(p, octet)) {
+        this.#broken(host, `octet ${p} differs from its first transmission`);
+        return;
+      }
+    }
+  }
+
+  #bounds(host: string, out: Way, back: Way, end: number, segment: number): void {
+    const w = this.#wire;
+    // RFC 9293 §3.8.6.1: one octet beyond the edge is a window probe
+    if (end > out.allowed + 1 && end > out.dataEnd) {
+      this.#broken(host, `${end - out.allowed} octets beyond the peer's right edge`);
+    }
+    const offered = back.mss < 0 ? SYN_MSS_DEFAULT : back.mss;
+    const options = w.data - w.l4 - 20;
+    if (segment + options > offered && segment > 1) {
+      this.#broken(host, `segment of ${segment} octets + ${options} of options, MSS ${offered}`);
+    }
+    // Slow start at its fastest doubles: each segment that arrived lets two more go; one that is
+    // believed lost and sent again makes room for another.
+    const segments = Math.ceil(w.dataLen / segment);
+    if (end > out.dataEnd) out.newSegments += segments;
+    else out.resent += segments;
+    const most = INITIAL_WINDOW + EXTRA_SEGMENTS + 2 * back.dataSegmentsGot + out.resent;
+    if (out.newSegments > most) {
+      this.#broken(host, `${out.newSegments} segments sent, slow start allows ${most}`);
+    }
+  }
+
+  #sentAck(host: string, out: Way, back: Way): void {
+    const w = this.#wire;
+    if (!back.synSent) return this.#broken(host, 'acknowledges a SYN that was not sent');
+    const ack = back.place(w.ack);
+    if (ack > back.got) this.#broken(host, `acknowledges ${ack}, ${back.got} have arrived`);
+    const scaled = (w.flags & Bit.SYN) === 0 && out.wscale >= 0 && back.wscale >= 0;
+    const shift = scaled ? out.wscale : 0;
+    const edge = ack + w.window * 2 ** shift;
+    // RFC 7323 §2.4: an edge may retreat by less than one unit of the shift
+    if (edge <= out.edge - 2 ** shift) this.#broken(host, `right edge went from ${out.edge} to ${edge}`);
+    out.edge = Math.max(out.edge, edge);
+    if (out.ackDueUs >= 0) {
+      const late = this.#now() - out.ackDueUs;
+      if (late > ACK_WITHIN_US + this.slackUs) this.#broken(host, `acknowledged after ${late} µs`);
+      out.ackDueUs = -1;
+    }
+    const pure = w.dataLen === 0 && (w.flags & (Bit.SYN | Bit.FIN)) === 0;
+    if (!pure) return;
+    out.pureAcksOut++;
+    // RFC 5681 §4.2: at most one per segment; two more for a window that opens and a timer
+    if (out.pureAcksOut > out.segmentsIn + 2) this.#broken(host, `${out.pureAcksOut} pure ACKs`);
+  }
+
+  #gotData(out: Way, back: Way): void {
+    const w = this.#wire;
+    const isSyn = (w.flags & Bit.SYN) !== 0;
+    if (isSyn) {
+      back.synGot = true;
+      back.arrive(0, 1);
+    }
+    const start = isSyn ? 1 : back.place(w.seq);
+    const end = start + w.dataLen;
+    const before = back.got;
+    if (end > start && end <= back.dataEnd) back.arrive(Math.max(0, start), end);
+    if ((w.flags & Bit.FIN) !== 0 && end === back.fin) back.arrive(end, end + 1);
+    const advanced = back.got > before && !isSyn && before > 0;
+    if (advanced && out.ackDueUs < 0 && out.synSent && !out.rstSent) out.ackDueUs = this.#now();
+  }
+
+  #gotAck(out: Way, back: Way): void {
+    const w = this.#wire;
+    const ack = out.place(w.ack);
+    if (ack > out.nxt) return;
+    if (w.sackBlocks > 0) out.disturbed = true;
+    out.una = Math.max(out.una, ack);
+    const scaled = (w.flags & Bit.SYN) === 0 && out.wscale >= 0 && back.wscale >= 0;
+    out.allowed = Math.max(out.allowed, ack + w.window * 2 ** (scaled ? back.wscale : 0));
+  }
+}

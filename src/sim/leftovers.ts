@@ -1,0 +1,21 @@
+// What must be gone when every connection is over and TIME-WAIT has passed: sockets, timers, flows,
+// ports, memory, packets that nobody took.
+
+import type { SimHost } from './host.ts';
+
+/** One line for each thing that a host still holds; empty is right. */
+export function leftovers(host: SimHost): string[] {
+  const found: string[] = [];
+  const { stack } = host;
+  const want = (what: string, n: number, wanted = 0): void => {
+    if (n !== wanted) found.push(`${what} is ${n} at the end, not ${wanted}`);
+  };
+  want('PortsideExceptions', stack.counters.get('PortsideExceptions'));
+  want('next deadline', stack.nextDeadline(), Infinity);
+  for (const { end } of host.links) {
+    want(`packets in the ring of ${end.name}`, end.pending);
+    want(`packets held in the ring of ${end.name}`, end.ring.occupied);
+    want(`packets flying from ${end.name}`, end.way.flying);
+  }
+  return found;
+}
