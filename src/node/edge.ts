@@ -1,0 +1,414 @@
+// The edge of one TCP connection: the core's handle on one side, a net.Socket on the other. It
+// copies received octets out, hands written ones in, maps `push() === false` and the Writable's
+// callback to the handle's pause and `written`, and keeps the event loop alive.
+
+import { AsyncResource } from 'node:async_hooks';
+import type { Buffer } from 'node:buffer';
+import type * as net from 'node:net';
+import { Code } from '../base/code.ts';
+import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
+import { State } from '../tcp/state.ts';
+import { errnoError, hostClosed } from './errors.ts';
+import type { Ground, Orphan, Tenant } from './ground.ts';
+
+export type WriteCallback = (error?: Error | null) => void;
+
+/** `onread` of net.Socket: the program's own memory instead of 'data' events. */
+export interface OnRead {
+  buffer: Uint8Array | (() => Uint8Array);
+  callback: (octets: number, buffer: Uint8Array) => boolean | undefined;
+}
+
+export class Edge implements Tenant, Orphan {
+  readonly ground: Ground;
+  readonly socket: net.Socket;
+  readonly resource: AsyncResource;
+  handle: TcpSocket | null = null;
+  /** From connect() or accept to destroy: what Node calls having a handle. */
+  active = false;
+  /** The handle has said its last word. */
+  over = true;
+  /** Data may come: the stream has asked for more. */
+  reading = false;
+  bytesRead = 0;
+  bytesWritten = 0;
+  noDelay = false;
+  keepAlive = false;
+  keepAliveSeconds = 0;
+  onread: OnRead | null = null;
+  /** Accepted on a dual-stack listener: IPv4 addresses are shown as ::ffff:a.b.c.d. */
+  mapped = false;
+  /** As net.Socket has shown them: the remote one is kept after the end, as Node keeps it. */
+  local: net.AddressInfo | null = null;
+  remote: net.AddressInfo | null = null;
+  /** The attempt that waits for the handle's verdict; set by net-connect.ts. */
+  onVerdict: ((code: number) => void) | null = null;
+  /** Octets queued when the idle timeout last looked. */
+  unsentSeen = 0;
+  /** Chunks that wait for room in the send buffer, and the callback that is owed for them. */
+  readonly #backlog: Uint8Array[] = [];
+  #backlogOff = 0;
+  #owed: WriteCallback | null = null;
+  #stash: Uint8Array[] = [];
+  #stashed = false;
+  #refed = true;
+  #held = false;
+  #openTurn = -1;
+  #linger: NodeJS.Timeout | null = null;
+  #readInto: Uint8Array | null = null;
+
+  constructor(ground: Ground, socket: net.Socket) {
+    this.ground = ground;
+    this.socket = socket;
+    this.resource = new AsyncResource('PORTSIDE_TCP', { requireManualDestroy: true });
+  }
+
+  /** The socket has a use for the event loop from here on. */
+  activate(): void {
+    this.active = true;
+    this.ground.enter(this);
+    this.#applyHold();
+  }
+
+  attach(handle: TcpSocket): void {
+    this.handle = handle;
+    this.over = false;
+    handle.owner = this;
+    this.#openTurn = this.ground.driver.turns;
+  }
+
+  /** The connection stands: options that were set before are applied. */
+  opened(): void {
+    const handle = this.handle as TcpSocket;
+    this.#openTurn = this.ground.driver.turns;
+    if (this.noDelay) handle.setNoDelay(true);
+    if (this.keepAlive) this.applyKeepAlive();
+    this.reading = false;
+  }
+
+  /** `address()` of a live socket; null without one. */
+  localInfo(): net.AddressInfo | null {
+    const handle = this.handle;
+    if (!this.active || handle === null) return null;
+    if (this.local !== null) return this.local;
+    const info = this.#info(handle.localAddress, handle.localPort, handle.family);
+    if (this.socket.connecting) return info;
+    this.local = info;
+    return info;
+  }
+
+  remoteInfo(): net.AddressInfo | null {
+    const handle = this.handle;
+    if (this.remote !== null || !this.active || handle === null) return this.remote;
+    this.remote = this.#info(handle.remoteAddress, handle.remotePort, handle.family);
+    return this.remote;
+  }
+
+  #info(address: string, port: number, family: number): net.AddressInfo {
+    if (this.mapped && family === 4) return addressInfo(`::ffff:${address}`, port, 6);
+    return addressInfo(address, port, family);
+  }
+
+  applyKeepAlive(): void {
+    const idleMs = this.keepAliveSeconds > 0 ? this.keepAliveSeconds * 1000 : undefined;
+    if (!this.over) this.handle?.setKeepAlive(this.keepAlive, idleMs);
+  }
+
+  /** Runs the program's code in the context in which the socket was made. */
+  run(what: () => void): void {
+    try {
+      this.resource.runInAsyncScope(what);
+    } catch (error) {
+      rethrow(error);
+    }
+  }
+
+  // --- reading -----------------------------------------------------------------------------
+
+  deliver(u8: Uint8Array, off: number, len: number): void {
+    const socket = this.socket;
+    if (socket.destroyed) return;
+    this.bytesRead += len;
+    refreshTimer(socket);
+    if (this.onread !== null) {
+      this.#deliverInto(u8, off, len);
+      return;
+    }
+    const chunk = this.ground.delivery.copy(u8, off, len);
+    let more = true;
+    try {
+      more = this.resource.runInAsyncScope(pushChunk, undefined, socket, chunk);
+    } catch (error) {
+      rethrow(error);
+    }
+    if (!more) this.stopReading();
+  }
+
+  /** The peer has sent FIN and everything before it has been delivered. */
+  end(): void {
+    const socket = this.socket;
+    if (socket.destroyed) return;
+    this.run(() => {
+      socket.push(null);
+      socket.read(0);
+    });
+  }
+
+  stopReading(): void {
+    this.reading = false;
+    if (!this.over) this.handle?.pause();
+  }
+
+  startReading(): void {
+    if (this.reading || !this.active) return;
+    this.reading = true;
+    if (this.#stash.length > 0) this.#unstashSoon();
+    else if (!this.over) this.handle?.resume();
+  }
+
+  #deliverInto(u8: Uint8Array, off: number, len: number): void {
+    let at = off;
+    const end = off + len;
+    while (at < end && this.reading && this.onread !== null && !this.socket.destroyed) {
+      at += this.#fill(this.onread, u8, at, end - at);
+    }
+    if (at === end || this.socket.destroyed) return;
+    this.#stash.push(u8.slice(at, end));
+    if (this.reading) this.stopReading();
+  }
+
+  /** Copies what fits into the program's buffer and calls it; answers how much that was. */
+  #fill(onread: OnRead, u8: Uint8Array, off: number, len: number): number {
+    const buffer = this.#readInto ?? this.nextBuffer(onread);
+    const n = Math.min(len, buffer.length);
+    buffer.set(u8.subarray(off, off + n));
+    let more = true;
+    try {
+      more = this.resource.runInAsyncScope(onread.callback, this.socket, n, buffer) !== false;
+    } catch (error) {
+      rethrow(error);
+    }
+    if (typeof onread.buffer === 'function') this.nextBuffer(onread);
+    if (!more) this.stopReading();
+    return n === 0 ? len : n;
+  }
+
+  nextBuffer(onread: OnRead): Uint8Array {
+    const next = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
+    if (next instanceof Uint8Array) this.#readInto = next;
+    return this.#readInto ?? new Uint8Array(65_536);
+  }
+
+  #unstashSoon(): void {
+    if (this.#stashed) return;
+    this.#stashed = true;
+    setImmediate(() => {
+      this.#stashed = false;
+      const pieces = this.#stash;
+      this.#stash = [];
+      for (const piece of pieces) {
+        if (this.reading && this.#stash.length === 0) this.#deliverInto(piece, 0, piece.length);
+        else this.#stash.push(piece);
+      }
+      if (this.reading && !this.over) this.handle?.resume();
+    });
+  }
+
+  // --- writing -----------------------------------------------------------------------------
+
+  /**
+   * Takes a chunk: into the send buffer as far as there is room, the rest as `writable` makes some.
+   * Throws CodeError EPIPE when the connection takes nothing any more.
+   */
+  put(chunk: Uint8Array): void {
+    const len = chunk.byteLength;
+    if (len === 0) return;
+    this.bytesWritten += len;
+    const taken = this.#backlog.length > 0 ? 0 : (this.handle as TcpSocket).send(chunk, 0, len);
+    if (taken === len) return;
+    if (this.#backlog.length === 0) this.#backlogOff = taken;
+    this.#backlog.push(chunk);
+  }
+
+  /** Calls `done` as soon as everything put lies in the send buffer: the memory is free again. */
+  settle(done: WriteCallback): void {
+    if (this.#backlog.length === 0) done();
+    else this.#owed = done;
+  }
+
+  get owing(): boolean {
+    return this.#owed !== null;
+  }
+
+  /** There is room again. Bounded by what one _writev has brought. */
+  writable(): void {
+    const handle = this.handle as TcpSocket;
+    refreshTimer(this.socket);
+    let i = 0;
+    for (; i < this.#backlog.length; i++) {
+      const chunk = this.#backlog[i] as Uint8Array;
+      const left = chunk.byteLength - this.#backlogOff;
+      const taken = handle.send(chunk, this.#backlogOff, left);
+      if (taken < left) {
+        this.#backlogOff += taken;
+        break;
+      }
+      this.#backlogOff = 0;
+    }
+    this.#backlog.splice(0, i);
+    const done = this.#owed;
+    if (this.#backlog.length > 0 || done === null) return;
+    this.#owed = null;
+    this.run(done);
+  }
+
+  /** The socket is dead: whoever waits for a write is told once, in Node's way with the fate. */
+  disown(error: Error | null): void {
+    const done = this.#owed;
+    this.#owed = null;
+    if (done !== null) this.run(() => done(error));
+  }
+
+  // --- the end -----------------------------------------------------------------------------
+
+  /** The handle's last word. */
+  closed(code: number): void {
+    this.over = true;
+    this.#dropHold();
+    const verdict = this.onVerdict;
+    if (verdict !== null) {
+      this.onVerdict = null;
+      this.run(() => verdict(code));
+      return;
+    }
+    if (code === 0 || this.socket.destroyed) return;
+    // Opened and lost in one turn: the program has not yet had its turn to listen for 'error'.
+    if (this.#openTurn === this.ground.driver.turns) setImmediate(() => this.#lost(code));
+    else this.#lost(code);
+  }
+
+  #lost(code: number): void {
+    if (this.socket.destroyed) return;
+    this.run(() => this.socket.destroy(errnoError(code, this.owing ? 'write' : 'read')));
+  }
+
+  /** The socket is destroyed: the handle goes its own way to the end. */
+  detach(reset: boolean): void {
+    this.active = false;
+    this.reading = false;
+    this.#stash = [];
+    this.onVerdict = null;
+    this.ground.leave(this);
+    const handle = this.handle;
+    if (handle === null || this.over) {
+      this.#dropHold();
+      return;
+    }
+    // What lies in the send buffer still goes out, as from the kernel's; what does not is dropped.
+    this.#backlog.length = 0;
+    if (reset) handle.abort();
+    else handle.close();
+    if (this.over || !this.#held) return;
+    this.#linger = setTimeout(() => this.#dropHold(), this.ground.lingerMs);
+    this.#linger.unref();
+    this.ground.linger(this);
+  }
+
+  /** Drops an attempt's handle and keeps the socket. */
+  forget(): void {
+    const handle = this.handle;
+    this.handle = null;
+    this.onVerdict = null;
+    if (handle !== null && !this.over) {
+      handle.owner = null;
+      this.over = true;
+      handle.abort();
+    }
+    this.over = true;
+  }
+
+  /** A destroyed socket holds the loop only while the peer has not acknowledged everything. */
+  relaxed(): boolean {
+    const state = this.handle === null ? State.CLOSED : this.handle.state;
+    const acknowledged = state === State.FIN_WAIT_2 || state === State.TIME_WAIT;
+    if (this.over || acknowledged || state === State.CLOSED) this.#dropHold();
+    return !this.#held;
+  }
+
+  ref(on: boolean): void {
+    this.#refed = on;
+    if (this.active) this.#applyHold();
+  }
+
+  #applyHold(): void {
+    if (this.#refed === this.#held) return;
+    this.#held = this.#refed;
+    if (this.#held) this.ground.driver.hold();
+    else this.ground.driver.release();
+  }
+
+  #dropHold(): void {
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    this.#linger = null;
+    if (!this.#held || this.active) return;
+    this.#held = false;
+    this.ground.driver.release();
+  }
+
+  // --- Tenant ------------------------------------------------------------------------------
+
+  shut(): void {
+    if (this.socket.connecting) this.run(() => this.socket.destroy(hostClosed()));
+    else this.run(() => this.socket.end());
+  }
+
+  fail(error: number | null): void {
+    if (this.socket.destroyed) return;
+    if (!this.over) this.handle?.abort();
+    const reason = error === null ? undefined : errnoError(error, 'read');
+    this.run(() => this.socket.destroy(reason));
+  }
+}
+
+/** One handler for every connection; the handle's owner says whose. */
+export const edgeHandler: TcpHandler = {
+  opened(s: TcpSocket): void {
+    const edge = s.owner as Edge | null;
+    const verdict = edge?.onVerdict;
+    if (!edge || !verdict) return;
+    edge.onVerdict = null;
+    edge.run(() => verdict(Code.NONE));
+  },
+  data(s: TcpSocket, u8: Uint8Array, off: number, len: number): void {
+    (s.owner as Edge | null)?.deliver(u8, off, len);
+  },
+  ended(s: TcpSocket): void {
+    (s.owner as Edge | null)?.end();
+  },
+  writable(s: TcpSocket): void {
+    (s.owner as Edge | null)?.writable();
+  },
+  written(): void {},
+  closed(s: TcpSocket, code: number): void {
+    (s.owner as Edge | null)?.closed(code);
+  },
+};
+
+export function addressInfo(address: string, port: number, family: number): net.AddressInfo {
+  return { address, family: family === 6 ? 'IPv6' : 'IPv4', port };
+}
+
+function pushChunk(socket: net.Socket, chunk: Buffer): boolean {
+  return socket.push(chunk);
+}
+
+function refreshTimer(socket: net.Socket): void {
+  (socket as net.Socket & { _unrefTimer(): void })._unrefTimer();
+}
+
+/** An exception of the program's goes where Node's go, and the stack's round goes on. */
+export function rethrow(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,255 @@
+// `createHost`: a network host inside this process. A TUN device, a link of the program's or
+// loopback alone; one stack, one driver, one timer; `net` and `dgram` as Node knows them.
+
+import { EventEmitter } from 'node:events';
+import { Code } from '../base/code.ts';
+import { Slab } from '../base/slab.ts';
+import type { Link } from '../link/link.ts';
+import { Stack } from '../stack/stack.ts';
+import { type Address, fromV4 } from '../wire/address.ts';
+import { slabSum } from './addon.ts';
+import { type Clock, SystemClock } from './clock.ts';
+import { type DgramModule, makeDgram } from './dgram.ts';
+import { Driver, isDeviceLink } from './driver.ts';
+import { errnoError } from './errors.ts';
+import { openTun } from './fromtuntap.ts';
+import { Ground } from './ground.ts';
+import { makeNet, type NetModule } from './net.ts';
+import { type HostOptions, readOptions, type Settings } from './options.ts';
+import { SystemRandom } from './random.ts';
+import { type DeviceInfo, TunLink } from './tun.ts';
+
+/** Octets for packets on loopback: what a connection with full windows has in flight. */
+const LOOPBACK_OCTETS = 8 << 20;
+/** Octets of the slab for transmit headers and reassembly. Untouched pages cost nothing. */
+const STACK_OCTETS = 8 << 20;
+const DEFAULT_DEADLINE_MS = 1000;
+
+export interface CloseOptions {
+  /** Time in ms for connections to end in order; then they are reset. Default 1000. */
+  deadlineMs?: number;
+}
+
+/** Two events: `error` (the device is lost; every socket has had ENETDOWN) and `close`. */
+export class Host extends EventEmitter {
+  /** node:net on this host. */
+  readonly net: NetModule;
+  /** node:dgram on this host. */
+  readonly dgram: DgramModule;
+  /** Ring 1: links, addresses, routes, handles. */
+  readonly stack: Stack;
+  /** As given, with prefix length. */
+  readonly addresses: readonly string[];
+  /** The device beneath; null on loopback or on a link of the program's. */
+  readonly device: DeviceInfo | null;
+  /** Fulfilled when the host can be reached; after `createHost` it is. */
+  readonly ready: Promise<void> = Promise.resolve();
+  readonly #ground: Ground;
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+  #closing: Promise<void> | null = null;
+  #selfHeld = false;
+
+  constructor(stack: Stack, driver: Driver, settings: Settings, device: DeviceInfo | null) {
+    super();
+    this.stack = stack;
+    this.#driver = driver;
+    this.#clock = driver.clock;
+    this.device = device;
+    this.addresses = settings.addresses.map((a) => a.text);
+    this.#ground = new Ground(stack, driver, settings.lookup);
+    this.#ground.lingerMs = settings.lingerMs;
+    this.net = makeNet(this.#ground);
+    this.dgram = makeDgram(this.#ground);
+    driver.onFailed = (link, errno) => this.#lost(link, errno);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** The host itself keeps the event loop alive. Without this only its sockets do. */
+  ref(): this {
+    this.#driver.mute(false);
+    if (!this.#selfHeld && !this.closed) this.#driver.hold();
+    this.#selfHeld = !this.closed;
+    return this;
+  }
+
+  /** Neither the host nor its sockets keep the event loop alive. */
+  unref(): this {
+    this.#driver.mute(true);
+    if (this.#selfHeld) this.#driver.release();
+    this.#selfHeld = false;
+    return this;
+  }
+
+  /**
+   * Stops listening, ends every connection with FIN, resets what is left at the deadline, and
+   * closes the device. Idempotent; the promise never rejects. What waits to connect gets
+   * ERR_PORTSIDE_HOST_CLOSED, and so does everything later.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.deadlineMs ?? DEFAULT_DEADLINE_MS);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const ground = this.#ground;
+    ground.closed = true;
+    this.#driver.mute(false);
+    this.#driver.hold();
+    for (const tenant of [...ground.tenants]) tenant.shut();
+    await this.#untilEmpty(deadlineMs);
+    for (const tenant of [...ground.tenants]) tenant.fail(null);
+    // FIN, RST and last acknowledgements that are still to leave.
+    this.#driver.flush();
+    this.#end();
+    this.emit('close');
+  }
+
+  /** Waits until the last tenant has left, at most `deadlineMs`. */
+  #untilEmpty(deadlineMs: number): Promise<void> {
+    const ground = this.#ground;
+    return new Promise((resolve) => {
+      const isEmpty = (): boolean => ground.tenants.size === 0 && !ground.hasOrphans;
+      if (isEmpty()) {
+        resolve();
+        return;
+      }
+      const done = (): void => {
+        cancel();
+        ground.onLeave = null;
+        resolve();
+      };
+      const cancel = this.#clock.after(Math.max(0, deadlineMs) * 1000, done);
+      ground.onLeave = () => {
+        if (isEmpty()) done();
+      };
+    });
+  }
+
+  #end(): void {
+    if (this.#selfHeld) this.#driver.release();
+    this.#selfHeld = false;
+    this.#driver.release();
+    this.#driver.stop();
+  }
+
+  /** The device is gone: nothing can be said to any peer any more. */
+  #lost(link: Link, errno: number): void {
+    if (this.closed) return;
+    this.#ground.closed = true;
+    for (const tenant of [...this.#ground.tenants]) tenant.fail(Code.ENETDOWN);
+    this.#closing = Promise.resolve();
+    this.#driver.stop();
+    const error = errnoError(errno, 'read');
+    error.message = `${error.message} (device ${link.name} is lost)`;
+    process.nextTick(() => {
+      this.emit('error', error);
+      this.emit('close');
+    });
+  }
+}
+
+/**
+ * Makes a host and brings it up.
+ * @throws ERR_PORTSIDE_INVALID_OPTION; what opening the device throws (EPERM, EACCES, EBUSY, …);
+ *   ERR_PORTSIDE_NATIVE_UNAVAILABLE
+ */
+export async function createHost(options: HostOptions = {}): Promise<Host> {
+  const settings = readOptions(options);
+  const stackConfig = { loopbackOctets: LOOPBACK_OCTETS, ...settings.config.stack };
+  const slab = new Slab(settings.receiveOctets + stackConfig.loopbackOctets + STACK_OCTETS);
+  const rxBase = slab.reserve(settings.receiveOctets);
+  const clock = settings.clock ?? new SystemClock();
+  let driver: Driver | null = null;
+  const stack = new Stack({
+    slab,
+    random: settings.random ?? new SystemRandom(),
+    nowUs: clock.nowUs(),
+    config: { ...settings.config, stack: stackConfig },
+    onWork: () => driver?.work(),
+    sum: slabSum(slab),
+  });
+  driver = new Driver(stack, clock);
+  const link = await openLink(settings, slab);
+  try {
+    if (settings.mtu !== null && link !== null && !(link instanceof TunLink)) {
+      link.mtu = settings.mtu;
+    }
+    if (link instanceof TunLink) configureKernel(link, settings);
+    const id = link === null ? 0 : stack.addLink(link);
+    for (const a of settings.addresses) {
+      const own = a.all ? { own: 'all' as const } : {};
+      stack.addAddress(id, a.address.toString(), a.length, own);
+    }
+    addRoutes(stack, settings, id, link);
+    if (link !== null) driver.attach(link, id, slab, rxBase, settings.receiveOctets);
+  } catch (error) {
+    if (link !== null && isDeviceLink(link)) link.close();
+    throw error;
+  }
+  const device = link !== null && isDeviceLink(link) ? link.device : null;
+  return new Host(stack, driver, settings, device);
+}
+
+async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
+  const { tun, link } = settings;
+  if (tun !== null) {
+    const { name, driver, netns, fd } = tun;
+    return openTun({ name, driver, netns, fd });
+  }
+  return typeof link === 'function' ? link(slab) : link;
+}
+
+/** The kernel's side of a TUN: its own address, the way to every address that is ours. */
+function configureKernel(link: TunLink, settings: Settings): void {
+  const first = settings.addresses.find((a) => !a.all) ?? settings.addresses[0];
+  let peer = settings.peer;
+  if (peer === undefined) {
+    peer =
+      first !== undefined && link.device.created ? otherHost(first.address, first.length) : null;
+  }
+  const routed = settings.addresses.filter((a) => a.all || a !== first || peer === null);
+  link.configure({
+    ...(settings.mtu === null ? {} : { mtu: settings.mtu }),
+    addresses:
+      peer && first !== undefined ? [{ address: peer.toString(), prefix: first.length }] : [],
+    up: true,
+    routes: routed.map((a) => ({ address: network(a.address, a.length), prefix: a.length })),
+  });
+}
+
+function addRoutes(stack: Stack, settings: Settings, id: number, link: Link | null): void {
+  if (settings.routes === null) {
+    if (link !== null) stack.addRoute('0.0.0.0', 0, { link: id });
+    return;
+  }
+  for (const { address, length, via } of settings.routes) {
+    const target = network(address, length);
+    const gateway = via === null ? {} : { gateway: via.toString() };
+    stack.addRoute(target, length, { link: id, ...gateway });
+  }
+}
+
+/** The first host address of an IPv4 prefix that is not `own`; null where there is none. */
+function otherHost(own: Address, length: number): Address | null {
+  if (own.family !== 4 || length > 31) return null;
+  if (length === 31) return fromV4(own.d ^ 1);
+  const base = own.d & (length === 0 ? 0 : -1 << (32 - length));
+  const first = (base + 1) | 0;
+  return fromV4(first === own.d ? first + 1 : first);
+}
+
+/** The prefix with its host bits cleared, as text. */
+function network(address: Address, length: number): string {
+  if (address.family === 4) {
+    return fromV4(length === 0 ? 0 : address.d & (-1 << (32 - length))).toString();
+  }
+  return address.toString();
+}

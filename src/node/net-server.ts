@@ -1,0 +1,275 @@
+// net.Server over a host's stack. Node's own code parses the arguments of `listen`, counts
+// connections and closes; what it asks of its handle (address, close, ref) is a TcpServer here.
+
+import { AsyncResource } from 'node:async_hooks';
+import { channel } from 'node:diagnostics_channel';
+import * as net from 'node:net';
+import { Code, CodeError } from '../base/code.ts';
+import type { ServerHandler, TcpServer } from '../socket/tcp-server.ts';
+import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
+import type { Edge } from './edge.ts';
+import { addressInfo, edgeHandler, rethrow } from './edge.ts';
+import { errnoError, hostClosed, listenError, unsupported } from './errors.ts';
+import type { Ground, LookupAddress, Tenant } from './ground.ts';
+import { normalizeArgs } from './net-connect.ts';
+import { kEdge, type SocketOptions } from './net-socket.ts';
+
+export const kGround = Symbol('portside.ground');
+
+/** libuv's UV_TCP_IPV6ONLY, which Node passes down as a flag. */
+const IPV6_ONLY = 1;
+const DEFAULT_BACKLOG = 511;
+
+const serverSockets = channel('net.server.socket');
+
+/** Members of net.Server that its type does not name, and ours. */
+export interface ServerInner {
+  [kGround]: Ground;
+  _handle: ListenHandle | null;
+  _connections: number;
+  _unref: boolean;
+  _connectionKey: string;
+  _listeningId: number;
+  allowHalfOpen: boolean;
+  pauseOnConnect: boolean;
+  noDelay: boolean;
+  keepAlive: boolean;
+  keepAliveInitialDelay: number;
+  highWaterMark: number;
+  maxConnections?: number;
+  Socket: SocketFactory;
+}
+
+export type SocketFactory = new (options: SocketOptions) => net.Socket;
+
+/** What Node's Server calls its handle. */
+class ListenHandle implements ServerHandler, Tenant {
+  readonly server: net.Server;
+  readonly ground: Ground;
+  readonly Socket: SocketFactory;
+  readonly #resource = new AsyncResource('PORTSIDE_TCP_SERVER', { requireManualDestroy: true });
+  core: TcpServer | null = null;
+  #refed = false;
+
+  constructor(server: net.Server, ground: Ground, Socket: SocketFactory) {
+    this.server = server;
+    this.ground = ground;
+    this.Socket = Socket;
+  }
+
+  opened(core: TcpServer): void {
+    this.core = core;
+    this.ground.enter(this);
+    this.ref();
+  }
+
+  getsockname(out: Partial<net.AddressInfo>): number {
+    if (this.core === null) return Code.EINVAL;
+    Object.assign(out, addressInfo(this.core.address, this.core.port, this.core.family));
+    return 0;
+  }
+
+  getAsyncId(): number {
+    return this.#resource.asyncId();
+  }
+
+  ref(): void {
+    if (this.#refed || this.core === null) return;
+    this.#refed = true;
+    this.ground.driver.hold();
+  }
+
+  unref(): void {
+    if (!this.#refed) return;
+    this.#refed = false;
+    this.ground.driver.release();
+  }
+
+  hasRef(): boolean {
+    return this.#refed;
+  }
+
+  close(callback?: () => void): void {
+    this.unref();
+    this.core?.close();
+    this.core = null;
+    this.ground.leave(this);
+    if (typeof callback === 'function') setImmediate(callback);
+  }
+
+  shut(): void {
+    this.server.close();
+  }
+
+  fail(error: number | null): void {
+    if (error !== null && this.server.listenerCount('error') > 0) {
+      this.server.emit('error', errnoError(error, 'accept'));
+    }
+    if ((this.server as unknown as ServerInner)._handle === this) this.server.close();
+  }
+
+  accept(_core: TcpServer, s: TcpSocket): TcpHandler | null {
+    const inner = this.server as unknown as ServerInner;
+    if (inner.maxConnections && inner._connections >= inner.maxConnections) {
+      this.#drop(s);
+      return droppedHandler;
+    }
+    try {
+      this.#resource.runInAsyncScope(welcome, this, this, s);
+    } catch (error) {
+      rethrow(error);
+    }
+    return edgeHandler;
+  }
+
+  #drop(s: TcpSocket): void {
+    const data = {
+      localAddress: s.localAddress,
+      localPort: s.localPort,
+      localFamily: s.family === 6 ? 'IPv6' : 'IPv4',
+      remoteAddress: s.remoteAddress,
+      remotePort: s.remotePort,
+      remoteFamily: s.family === 6 ? 'IPv6' : 'IPv4',
+    };
+    s.handler = droppedHandler;
+    s.close();
+    try {
+      this.#resource.runInAsyncScope(() => this.server.emit('drop', data));
+    } catch (error) {
+      rethrow(error);
+    }
+  }
+}
+
+/** A connection over `maxConnections` is closed with FIN, as Node's accept-and-close does. */
+const droppedHandler: TcpHandler = {
+  opened(): void {},
+  data(): void {},
+  ended(): void {},
+  writable(): void {},
+  written(): void {},
+  closed(): void {},
+};
+
+/** Makes the socket of a new connection and shows it to the program. */
+function welcome(listen: ListenHandle, s: TcpSocket): void {
+  const { server } = listen;
+  const inner = server as unknown as ServerInner;
+  const socket = new listen.Socket({
+    allowHalfOpen: inner.allowHalfOpen,
+    readable: true,
+    writable: true,
+    // The type of the constructor's options leaves the stream's out.
+    ...({
+      readableHighWaterMark: inner.highWaterMark,
+      writableHighWaterMark: inner.highWaterMark,
+    } as object),
+  });
+  const edge = (socket as unknown as { [kEdge]: Edge })[kEdge];
+  edge.noDelay = inner.noDelay;
+  edge.keepAlive = inner.keepAlive;
+  edge.keepAliveSeconds = inner.keepAliveInitialDelay;
+  edge.attach(s);
+  edge.mapped = listen.core?.family === 6;
+  s.handler = edgeHandler;
+  edge.activate();
+  edge.opened();
+  if (inner.pauseOnConnect) {
+    edge.stopReading();
+    (socket as unknown as { readableFlowing: boolean }).readableFlowing = false;
+  } else socket.read(0);
+  inner._connections++;
+  Object.assign(socket, { server, _server: server });
+  server.emit('connection', socket);
+  if (serverSockets.hasSubscribers) serverSockets.publish({ socket });
+}
+
+export class ServerBody extends net.Server {
+  /** A name is looked up on the host, not on the machine; then Node's own `listen` goes on. */
+  override listen(...args: unknown[]): this {
+    const inner = this as unknown as ServerInner;
+    const [options, callback] = normalizeArgs(args);
+    const host = options.host;
+    const named = typeof host === 'string' && host !== '' && net.isIP(host) === 0;
+    if (!named || inner._handle !== null) return super.listen(...(args as []));
+    const id = ++inner._listeningId;
+    inner[kGround].lookup(host, { family: 0, all: true }, (error, found) => {
+      if (id !== inner._listeningId) return;
+      const first = (found as LookupAddress[] | undefined)?.[0];
+      if (error || first === undefined) {
+        this.emit('error', error);
+        return;
+      }
+      const rest = args.filter((a) => typeof a === 'number').slice(1);
+      const known = { backlog: rest[0], ...options, host: first.address, exclusive: true };
+      super.listen(known as net.ListenOptions, callback === null ? undefined : callback);
+    });
+    return this;
+  }
+
+  /** Node's step from checked arguments to a listening handle. */
+  _listen2(
+    address: string | null,
+    port: number,
+    family: number,
+    backlog: number,
+    fd?: number,
+    flags?: number,
+  ): void {
+    const inner = this as unknown as ServerInner;
+    const ground = inner[kGround];
+    let problem: Error | null = null;
+    if (ground.closed) problem = hostClosed();
+    else if (typeof fd === 'number') problem = unsupported('listening on a descriptor');
+    else if (port === -1 && family === -1) problem = unsupported('listening on a path');
+    else {
+      const handle = new ListenHandle(this, ground, inner.Socket);
+      const ipv6Only = ((flags ?? 0) & IPV6_ONLY) !== 0;
+      problem = bind(handle, address, port, backlog || DEFAULT_BACKLOG, ipv6Only);
+      if (problem === null) inner._handle = handle;
+    }
+    if (problem !== null) {
+      const error = problem;
+      process.nextTick(() => this.emit('error', error));
+      return;
+    }
+    inner._connectionKey = `${family}:${address}:${port}`;
+    if (inner._unref) this.unref();
+    process.nextTick(() => {
+      if (inner._handle !== null) this.emit('listening');
+    });
+  }
+}
+
+/** Binds; without an address to `::`, and where there is no IPv6 to 0.0.0.0. */
+function bind(
+  handle: ListenHandle,
+  address: string | null,
+  port: number,
+  backlog: number,
+  ipv6Only: boolean,
+): Error | null {
+  const { stack } = handle.ground;
+  const candidates = address ? [address] : ['::', '0.0.0.0'];
+  let error: Error | null = null;
+  for (const candidate of candidates) {
+    try {
+      handle.opened(stack.listen({ address: candidate, port, backlog, ipv6Only, handler: handle }));
+      return null;
+    } catch (thrown) {
+      if (!(thrown instanceof CodeError)) throw thrown;
+      error = listenError(thrown.errno, address ?? candidate, port);
+      // Node tries 0.0.0.0 whatever `::` failed with, but a taken port is taken there too.
+      if (thrown.errno === Code.EADDRINUSE && !address) {
+        return listenError(thrown.errno, candidate, port);
+      }
+    }
+  }
+  return error;
+}
+
+/** Makes `self` (already a net.Server) a server of this host. */
+export function initServer(self: net.Server, ground: Ground, Socket: SocketFactory): void {
+  Object.defineProperty(self, kGround, { value: ground });
+  Object.defineProperty(self, 'Socket', { value: Socket });
+}

@@ -1,0 +1,381 @@
+// net.Socket over a host's stack. It is a node:net Socket by inheritance (`instanceof` holds, and
+// argument checks, timeouts, `end`, `destroySoon`, `readyState` are Node's own code) that never has
+// a handle of the kernel's: `_handle` stays null, and every method that would use it is here.
+// node:tls, http2 and JSStreamSocket see a stream without a handle and wrap it as one.
+
+import type { Buffer as NodeBuffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
+import * as net from 'node:net';
+import { Code, CodeError } from '../base/code.ts';
+import { Edge, type OnRead, type WriteCallback } from './edge.ts';
+import { coded, errnoError, hostClosed, invalidValue } from './errors.ts';
+import type { Ground } from './ground.ts';
+import { type ConnectOptions, normalizeArgs, refusePath, startConnect } from './net-connect.ts';
+
+export const kEdge = Symbol('portside.edge');
+
+/** Members of net.Socket and its streams that their types do not name. */
+interface Hidden {
+  [kEdge]: Edge;
+  connecting: boolean;
+  allowHalfOpen: boolean;
+  readableFlowing: boolean | null;
+  resetAndClosing?: boolean;
+  _closeAfterHandlingError: boolean;
+  _parent: Hidden | null;
+  _pendingData: unknown;
+  _pendingEncoding: string;
+  _server: { _connections: number; _emitCloseIfDrained?(): void } | null;
+  _readableState: { endEmitted: boolean };
+  _undestroy(): void;
+  _unrefTimer(): void;
+  _read(n: number): void;
+  _final(callback: WriteCallback): void;
+  _writeGeneric(many: boolean, data: unknown, encoding: string, callback: WriteCallback): void;
+}
+
+type Chunks = { chunk: string | Uint8Array; encoding: BufferEncoding }[] & { allBuffers?: boolean };
+
+/** Where net.Socket keeps its timeout: Node clears it when it destroys a socket, and so do we. */
+const TIMEOUT = timeoutKey();
+
+function timeoutKey(): symbol | null {
+  const probe = new net.Socket();
+  probe.setTimeout(0x7fffffff);
+  const fields = probe as unknown as Record<symbol, { refresh?: unknown } | null | undefined>;
+  const keys = Object.getOwnPropertySymbols(probe);
+  const key = keys.find((k) => typeof fields[k]?.refresh === 'function') ?? null;
+  probe.setTimeout(0);
+  return key;
+}
+
+function edgeOf(socket: unknown): Edge {
+  return (socket as Hidden)[kEdge];
+}
+
+function hidden(socket: unknown): Hidden {
+  return socket as Hidden;
+}
+
+/** Makes `self` (already a net.Socket) a socket of this host. */
+export function initSocket(self: net.Socket, ground: Ground, options: SocketOptions): Edge {
+  const edge = new Edge(ground, self);
+  Object.defineProperty(self, kEdge, { value: edge });
+  edge.noDelay = Boolean(options.noDelay);
+  edge.keepAlive = Boolean(options.keepAlive);
+  edge.keepAliveSeconds = ~~(Number(options.keepAliveInitialDelay ?? 0) / 1000);
+  edge.onread = usableOnRead(options.onread);
+  return edge;
+}
+
+export interface SocketOptions extends Omit<net.SocketConstructorOpts, 'onread' | 'fd'> {
+  fd?: number;
+  handle?: unknown;
+  noDelay?: boolean;
+  keepAlive?: boolean;
+  keepAliveInitialDelay?: number;
+  onread?: unknown;
+}
+
+/** What the constructor of net.Socket gets: nothing that would make it take a kernel handle. */
+export function constructorOptions(options: unknown): SocketOptions {
+  if (typeof options === 'number') throw invalidValue('options.fd', options, 'is not supported');
+  const given = { ...(options as SocketOptions | null | undefined) };
+  if (given.fd !== undefined) throw invalidValue('options.fd', given.fd, 'is not supported');
+  delete given.handle;
+  return given;
+}
+
+function usableOnRead(value: unknown): OnRead | null {
+  if (value === null || typeof value !== 'object') return null;
+  const { buffer, callback } = value as Partial<OnRead>;
+  const usable = buffer instanceof Uint8Array || typeof buffer === 'function';
+  return usable && typeof callback === 'function' ? (value as OnRead) : null;
+}
+
+export class SocketBody extends net.Socket {
+  override connect(...args: unknown[]): this {
+    const first = args[0];
+    // net.createConnection's arguments, read before, come as a pair.
+    const isPair = Array.isArray(first) && first.length === 2 && typeof first[0] === 'object';
+    const [options, callback] = isPair
+      ? (first as unknown as [ConnectOptions, (() => void) | null])
+      : normalizeArgs(args);
+    const self = hidden(this);
+    const edge = edgeOf(this);
+    if (callback !== null) this.once('connect', callback);
+    if (options.port === undefined && options.path == null) {
+      const text = 'The "options" or "port" or "path" argument must be specified';
+      throw coded(TypeError, 'ERR_MISSING_ARGS', text);
+    }
+    if (this.write !== net.Socket.prototype.write) this.write = net.Socket.prototype.write;
+    if (!edge.active) {
+      self._undestroy();
+      edge.local = null;
+      edge.remote = null;
+      edge.handle = null;
+      edge.over = true;
+      edge.activate();
+    }
+    self._unrefTimer();
+    self.connecting = true;
+    if (options.path) {
+      const path = String(options.path);
+      process.nextTick(() => this.destroy(refusePath(path)));
+    } else if (edge.ground.closed) process.nextTick(() => this.destroy(hostClosed()));
+    else startConnect(edge, options);
+    return this;
+  }
+
+  override _read(n: number): void {
+    const edge = edgeOf(this);
+    if (this.connecting || !edge.active) this.once('connect', () => this._read(n));
+    else edge.startReading();
+  }
+
+  /** Both _write and _writev of net.Socket come here. */
+  _writeGeneric(many: boolean, data: unknown, encoding: string, callback: WriteCallback): void {
+    const self = hidden(this);
+    const edge = edgeOf(this);
+    if (this.connecting) {
+      waitForConnect(this, many, data, encoding, callback);
+      return;
+    }
+    self._pendingData = null;
+    self._pendingEncoding = '';
+    if (!edge.active) {
+      callback(coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'));
+      return;
+    }
+    self._unrefTimer();
+    if (edge.over) {
+      callback(errnoError(Code.EPIPE, 'write'));
+      return;
+    }
+    try {
+      if (many) putAll(edge, data as Chunks);
+      else edge.put(octets(data as string | Uint8Array, encoding as BufferEncoding));
+    } catch (error) {
+      if (!(error instanceof CodeError)) throw error;
+      callback(errnoError(error.errno, 'write'));
+      return;
+    }
+    edge.settle(callback);
+  }
+
+  override _final(callback: WriteCallback): void {
+    const edge = edgeOf(this);
+    if (this.pending) {
+      this.once('connect', () => this._final(callback));
+      return;
+    }
+    if (!edge.active) {
+      callback();
+      return;
+    }
+    if (!edge.over) edge.handle?.shutdown();
+    setImmediate(() => edge.run(callback));
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    const self = hidden(this);
+    const edge = edgeOf(this);
+    const isActive = edge.active;
+    self.connecting = false;
+    clearTimeouts(self);
+    if (!isActive) {
+      callback(error);
+      process.nextTick(() => this.emit('close'));
+    } else {
+      const reset = self.resetAndClosing === true;
+      self.resetAndClosing = false;
+      // http answers a parse error in its 'clientError' handler: the handle outlives that tick.
+      if (self._closeAfterHandlingError && !reset) queueMicrotask(() => finish(this, edge, error));
+      else finish(this, edge, error, reset);
+      callback(error);
+    }
+    if (self._server !== null) {
+      self._server._connections--;
+      self._server._emitCloseIfDrained?.();
+    }
+  }
+
+  override resetAndDestroy(): this {
+    const edge = edgeOf(this);
+    if (!edge.active) return this.destroy(coded(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'));
+    if (this.connecting) this.once('connect', () => this._reset());
+    else this._reset();
+    return this;
+  }
+
+  _reset(): this {
+    hidden(this).resetAndClosing = true;
+    return this.destroy();
+  }
+
+  override setNoDelay(enable?: boolean): this {
+    const edge = edgeOf(this);
+    const on = enable === undefined ? true : Boolean(enable);
+    if (on === edge.noDelay) return this;
+    edge.noDelay = on;
+    if (edge.active && !this.connecting && !edge.over) edge.handle?.setNoDelay(on);
+    return this;
+  }
+
+  override setKeepAlive(enable?: boolean, initialDelayMs?: number): this {
+    const edge = edgeOf(this);
+    const on = Boolean(enable);
+    const seconds = ~~((initialDelayMs ?? 0) / 1000);
+    if (on === edge.keepAlive && (!on || seconds === edge.keepAliveSeconds)) return this;
+    edge.keepAlive = on;
+    edge.keepAliveSeconds = seconds;
+    if (edge.active && !this.connecting) edge.applyKeepAlive();
+    return this;
+  }
+
+  override ref(): this {
+    edgeOf(this).ref(true);
+    return this;
+  }
+
+  override unref(): this {
+    edgeOf(this).ref(false);
+    return this;
+  }
+
+  override pause(): this {
+    const edge = edgeOf(this);
+    if (edge.onread !== null && !this.connecting && edge.reading) edge.stopReading();
+    return super.pause();
+  }
+
+  override resume(): this {
+    const edge = edgeOf(this);
+    if (edge.onread !== null && !this.connecting) edge.startReading();
+    return super.resume();
+  }
+
+  override read(size?: number): NodeBuffer | string | null {
+    const edge = edgeOf(this);
+    if (edge.onread !== null && !this.connecting) edge.startReading();
+    return super.read(size) as NodeBuffer | string | null;
+  }
+
+  /** node:tls waits for 'connect' on a socket without a handle even when that is long past. */
+  override once(event: string | symbol, listener: (...args: never[]) => void): this {
+    super.once(event as string, listener as () => void);
+    if (event === 'connect' && edgeOf(this)?.active && !this.connecting && calledByTls()) {
+      process.nextTick(() => {
+        if (this.destroyed) return;
+        this.removeListener('connect', listener as () => void);
+        (listener as () => void).call(this);
+      });
+    }
+    return this;
+  }
+
+  _onTimeout(): void {
+    const edge = edgeOf(this);
+    // A write that the peer is still taking is activity; `wrote` refreshes when it moves on.
+    const before = edge.unsentSeen;
+    edge.unsentSeen = edge.owing && !edge.over ? (edge.handle?.queued ?? 0) : 0;
+    if (edge.unsentSeen > 0 && before !== edge.unsentSeen) hidden(this)._unrefTimer();
+    else this.emit('timeout');
+  }
+
+  _getsockname(): net.AddressInfo | object {
+    const edge = edgeOf(this);
+    return edge.localInfo() ?? {};
+  }
+
+  _getpeername(): net.AddressInfo | object {
+    const edge = edgeOf(this);
+    return (this.connecting ? edge.remote : edge.remoteInfo()) ?? {};
+  }
+}
+
+// Getters that net.Socket has as accessors and its type as properties.
+Object.defineProperties(SocketBody.prototype, {
+  pending: {
+    configurable: true,
+    get(this: SocketBody): boolean {
+      return !edgeOf(this).active || this.connecting;
+    },
+  },
+  bufferSize: {
+    configurable: true,
+    get(this: SocketBody): number | undefined {
+      return edgeOf(this).active ? this.writableLength : undefined;
+    },
+  },
+  bytesRead: {
+    configurable: true,
+    enumerable: true,
+    get(this: SocketBody): number {
+      return edgeOf(this).bytesRead;
+    },
+  },
+  _bytesDispatched: {
+    configurable: true,
+    enumerable: true,
+    get(this: SocketBody): number {
+      return edgeOf(this).bytesWritten;
+    },
+  },
+});
+
+function putAll(edge: Edge, chunks: Chunks): void {
+  for (let i = 0; i < chunks.length; i++) {
+    const entry = chunks[i] as Chunks[number] | Uint8Array;
+    if (entry instanceof Uint8Array) edge.put(entry);
+    else edge.put(octets(entry.chunk, entry.encoding));
+  }
+}
+
+function octets(chunk: string | Uint8Array, encoding: BufferEncoding): Uint8Array {
+  if (typeof chunk !== 'string') return chunk;
+  return Buffer.from(chunk, (encoding as string) === 'buffer' ? 'utf8' : encoding);
+}
+
+function waitForConnect(
+  socket: SocketBody,
+  many: boolean,
+  data: unknown,
+  encoding: string,
+  callback: WriteCallback,
+): void {
+  const self = hidden(socket);
+  self._pendingData = data;
+  self._pendingEncoding = encoding;
+  const onClose = (): void => {
+    const text = 'Socket closed before the connection was established';
+    callback(coded(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', text));
+  };
+  socket.once('connect', () => {
+    socket.off('close', onClose);
+    socket._writeGeneric(many, data, encoding, callback);
+  });
+  socket.once('close', onClose);
+}
+
+function clearTimeouts(self: Hidden): void {
+  if (TIMEOUT === null) return;
+  for (let s: Hidden | null = self; s !== null && s !== undefined; s = s._parent) {
+    clearTimeout((s as unknown as Record<symbol, NodeJS.Timeout | undefined>)[TIMEOUT]);
+  }
+}
+
+/** Lets the handle go; 'close' comes after the error's tick, as from the kernel's handle. */
+function finish(socket: net.Socket, edge: Edge, error: Error | null, reset = false): void {
+  edge.detach(reset);
+  setImmediate(() => {
+    edge.disown(null);
+    edge.run(() => socket.emit('close', error !== null && error !== undefined));
+  });
+}
+
+/** Only asked where a listener for 'connect' comes too late: an unusual moment, not a hot one. */
+function calledByTls(): boolean {
+  const stack = new Error().stack ?? '';
+  return /node:(_tls_wrap|internal\/tls\/wrap)/.test(stack);
+}

@@ -1,0 +1,235 @@
+// `createHost(options)`: what a program may say, checked before anything is opened.
+
+import type { Random } from '../base/random.ts';
+import type { Slab } from '../base/slab.ts';
+import type { Link } from '../link/link.ts';
+import type { ConfigOverrides } from '../stack/config.ts';
+import { type Address, parse, parsePrefix } from '../wire/address.ts';
+import type { Clock } from './clock.ts';
+import { invalidOption } from './errors.ts';
+import type { Lookup } from './ground.ts';
+
+export interface TunOptions {
+  /** Device name; default `portside0`. */
+  name?: string;
+  driver?: 'auto' | 'native' | 'tuntap2';
+  /** Network namespace: made when it is not there, and removed again by whoever made it. */
+  netns?: string;
+  /** An open descriptor of a TUN device. */
+  fd?: number;
+}
+
+export interface HostOptions {
+  /** A TUN device. Without `tun` and `link` the host lives on loopback alone. */
+  tun?: TunOptions | string | boolean;
+  /** A link of the program's, or a function that makes one over the host's slab. */
+  link?: Link | ((slab: Slab) => Link);
+  /** `'10.77.0.2/24'`, or every address of a prefix: `{ prefix: '10.9.0.0/16', own: 'all' }`. */
+  addresses?: (string | { prefix: string; own?: 'all' })[];
+  /**
+   * The kernel's own address on a TUN. Default: the first other host address of the first prefix,
+   * on a device that this host has made. Null: none.
+   */
+  peer?: string | null;
+  /** Default with a device or a link: everything goes there. */
+  routes?: { prefix: string; via?: string }[];
+  /** 576 to 65,535 octets; default: the link's, 1500 on a TUN. */
+  mtu?: number;
+  clock?: Clock;
+  random?: Random;
+  /** Resolver for names other than localhost, `dns.lookup` for instance. Default: none. */
+  lookup?: Lookup;
+  limits?: HostLimits;
+  /** Knobs of the stack (stack/config.ts). */
+  config?: ConfigOverrides;
+}
+
+export interface HostLimits {
+  /** Octets of the slab for received packets; default 8 MiB with a device, 1 MiB without. */
+  receiveOctets?: number;
+  /** Longest time in ms that a destroyed socket's unsent octets keep the process alive: 5000. */
+  lingerMs?: number;
+}
+
+export interface OwnAddress {
+  address: Address;
+  length: number;
+  all: boolean;
+  text: string;
+}
+
+export interface Route {
+  address: Address;
+  length: number;
+  via: Address | null;
+  text: string;
+}
+
+export interface Settings {
+  tun: TunOptions | null;
+  link: Link | ((slab: Slab) => Link) | null;
+  addresses: OwnAddress[];
+  peer: Address | null | undefined;
+  routes: Route[] | null;
+  mtu: number | null;
+  clock: Clock | null;
+  random: Random | null;
+  lookup: Lookup | null;
+  receiveOctets: number;
+  lingerMs: number;
+  config: ConfigOverrides;
+}
+
+const KNOWN = new Set<string>([
+  'tun',
+  'link',
+  'addresses',
+  'peer',
+  'routes',
+  'mtu',
+  'clock',
+  'random',
+  'lookup',
+  'limits',
+  'config',
+]);
+const MIB = 1 << 20;
+const LONGEST_NAME = 15;
+
+/** Throws ERR_PORTSIDE_INVALID_OPTION at the first thing that is wrong. */
+export function readOptions(options: HostOptions = {}): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption('options', 'must be an object', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) {
+      throw invalidOption(
+        key,
+        `is unknown (known: ${[...KNOWN].join(', ')})`,
+        optionNamed(options, key),
+      );
+    }
+  }
+  const tun = readTun(options.tun);
+  const link = options.link ?? null;
+  if (tun !== null && link !== null) {
+    throw invalidOption('link', 'cannot be given together with `tun`', link);
+  }
+  if (link !== null && typeof link !== 'function' && typeof link.transmit !== 'function') {
+    throw invalidOption('link', 'must have a transmit method or be a function', link);
+  }
+  const isAlone = tun === null && link === null;
+  const limits = options.limits ?? {};
+  const receive = positive('limits.receiveOctets', limits.receiveOctets, isAlone ? MIB : 8 * MIB);
+  return {
+    tun,
+    link,
+    addresses: (options.addresses ?? []).map(readAddress),
+    peer: readPeer(options.peer),
+    routes: options.routes === undefined ? null : options.routes.map(readRoute),
+    mtu: readMtu(options.mtu),
+    clock: checkMethods('clock', options.clock, ['nowUs', 'after']),
+    random: checkMethods('random', options.random, ['next']),
+    lookup: readLookup(options.lookup),
+    receiveOctets: Math.max(receive, MIB),
+    lingerMs: positive('limits.lingerMs', limits.lingerMs, 5000),
+    config: options.config ?? {},
+  };
+}
+
+function optionNamed(options: object, key: string): unknown {
+  return (options as Record<string, unknown>)[key];
+}
+
+function readTun(tun: HostOptions['tun']): TunOptions | null {
+  if (tun === undefined || tun === false) return null;
+  if (tun === true) return {};
+  const options = typeof tun === 'string' ? { name: tun } : tun;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption('tun', 'must be an object, a device name or true', tun);
+  }
+  const { name, driver, netns, fd } = options;
+  if (name !== undefined && !isName(name, LONGEST_NAME)) {
+    throw invalidOption('tun.name', 'must be a device name of 1 to 15 characters', name);
+  }
+  if (netns !== undefined && !isName(netns, 255)) {
+    throw invalidOption('tun.netns', 'must be the name of a network namespace', netns);
+  }
+  if (driver !== undefined && !['auto', 'native', 'tuntap2'].includes(driver)) {
+    throw invalidOption('tun.driver', "must be 'auto', 'native' or 'tuntap2'", driver);
+  }
+  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) {
+    throw invalidOption('tun.fd', 'must be an open file descriptor', fd);
+  }
+  return options;
+}
+
+function isName(value: unknown, longest: number): boolean {
+  return typeof value === 'string' && value.length <= longest && /^[^\s/\0.][^\s/\0]*$/.test(value);
+}
+
+function readAddress(entry: unknown, i: number): OwnAddress {
+  const name = `addresses[${i}]`;
+  const isObject = typeof entry === 'object' && entry !== null;
+  const given = (isObject ? entry : { prefix: entry }) as { prefix?: unknown; own?: unknown };
+  const { prefix: text, own } = given;
+  if (own !== undefined && own !== 'all') throw invalidOption(`${name}.own`, "must be 'all'", own);
+  const prefix = typeof text === 'string' ? readPrefix(text) : null;
+  if (prefix === null) throw invalidOption(name, "must be like '10.77.0.2/24'", entry);
+  return { ...prefix, all: own === 'all', text: text as string };
+}
+
+/** A prefix, or a bare address as a prefix of full length. */
+function readPrefix(text: string): { address: Address; length: number } | null {
+  if (text.includes('/')) return parsePrefix(text);
+  const address = parse(text);
+  return address === null ? null : { address, length: address.family === 4 ? 32 : 128 };
+}
+
+function readPeer(peer: unknown): Address | null | undefined {
+  if (peer === undefined || peer === null) return peer;
+  const address = typeof peer === 'string' ? parse(peer) : null;
+  if (address === null) throw invalidOption('peer', 'must be an IP address or null', peer);
+  return address;
+}
+
+function readRoute(entry: { prefix: string; via?: string }, i: number): Route {
+  const prefix = typeof entry?.prefix === 'string' ? readPrefix(entry.prefix) : null;
+  if (prefix === null) {
+    throw invalidOption(`routes[${i}].prefix`, "must be like '0.0.0.0/0'", entry?.prefix);
+  }
+  const via = entry.via === undefined ? null : parse(String(entry.via));
+  if (entry.via !== undefined && via === null) {
+    throw invalidOption(`routes[${i}].via`, 'must be an IP address', entry.via);
+  }
+  return { ...prefix, via, text: entry.prefix };
+}
+
+function readMtu(mtu: unknown): number | null {
+  if (mtu === undefined) return null;
+  if (typeof mtu === 'number' && Number.isInteger(mtu) && mtu >= 576 && mtu <= 65_535) return mtu;
+  throw invalidOption('mtu', 'must be an integer from 576 to 65535', mtu);
+}
+
+function readLookup(lookup: unknown): Lookup | null {
+  if (lookup === undefined) return null;
+  if (typeof lookup !== 'function') throw invalidOption('lookup', 'must be a function', lookup);
+  return lookup as Lookup;
+}
+
+function positive(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+  throw invalidOption(name, 'must be a positive integer', value);
+}
+
+function checkMethods<T extends object>(
+  name: string,
+  value: T | undefined,
+  methods: string[],
+): T | null {
+  if (value === undefined) return null;
+  const has = (m: string): boolean => typeof (value as Record<string, unknown>)[m] === 'function';
+  if (typeof value === 'object' && value !== null && methods.every(has)) return value;
+  throw invalidOption(name, `must have the methods ${methods.join(', ')}`, value);
+}
