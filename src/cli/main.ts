@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+// The command line `portside`: one command a file, put together here.
+
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { demoCommand } from './demo.ts';
+import { failWith } from './report.ts';
+import { servicesCommand } from './services.ts';
+import { upCommand } from './up.ts';
+
+function version(): string {
+  // src/cli/ and dist/cli/ lie equally deep below the package's root.
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function program(): Command {
+  const root = new Command('portside')
+    .description('A TCP/IP stack of your own, in user space, on a TUN device.')
+    .version(version())
+    .showSuggestionAfterError(false)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
+    );
+  for (const command of [upCommand(), demoCommand(), servicesCommand()]) {
+    // addCommand does not hand settings down
+    root.addCommand(command.copyInheritedSettings(root));
+  }
+  return root;
+}
+
+program()
+  .parseAsync(process.argv)
+  .catch((reason: unknown) => failWith(reason));

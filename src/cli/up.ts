@@ -1,0 +1,252 @@
+// `portside up`: a host of our own on a TUN device, with the small services, until a signal comes.
+
+import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { createHost, type Host } from '../node/host.ts';
+import { IPERF3_PORT } from '../services/iperf3.ts';
+import type { Service } from '../services/service.ts';
+import { firstOther, parseAddress, parsePort, parseTyped } from './addresses.ts';
+import { failWith, Report, sentence, UsageError } from './report.ts';
+import { closeServices, startServices, type Wanted } from './service-set.ts';
+
+const DEFAULT_NAME = 'portside0';
+/** IFNAMSIZ less the NUL. */
+const MOST_NAME = 15;
+/** What open connections get to finish after a signal, and what the whole end may take. */
+const CLOSE_MS = 700;
+const END_MS = 1800;
+
+interface Options {
+  addr: string[];
+  own: string[];
+  peer?: string;
+  mtu?: string;
+  netns?: string;
+  echo?: boolean;
+  discard?: boolean;
+  chargen?: boolean;
+  http?: boolean | string;
+  iperf3?: boolean | string;
+  pidfile?: string;
+  json?: boolean;
+}
+
+export interface Plan {
+  readonly name: string;
+  /** As typed; the first one belongs to the device's prefix. */
+  readonly addresses: readonly string[];
+  readonly own: readonly string[];
+  readonly peer: string;
+  readonly mtu: number | undefined;
+  readonly netns: string | undefined;
+  readonly wanted: Wanted;
+  readonly pidfile: string | undefined;
+  readonly json: boolean;
+}
+
+function gather(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('own addresses on a TUN device and serve on them, until SIGINT or SIGTERM')
+    .argument('[NAME]', `device; an existing TUN is used and left as found (${DEFAULT_NAME})`)
+    .argument('[ADDR/PREFIX]', 'our address and the prefix of its link, such as 10.77.0.2/24')
+    .option('--addr <ADDR/PREFIX>', 'a further address of ours (may be given again)', gather, [])
+    .option('--own <PREFIX>', 'own every address of PREFIX (may be given again)', gather, [])
+    .option('--peer <ADDR>', "the kernel's address (default: the prefix's first other host)")
+    .option('--mtu <N>', 'largest IP packet in octets (default: the device’s, 1500)')
+    .option('--netns <NAME>', 'make or enter this network namespace for the device')
+    .option('--echo', 'echo, port 7, TCP and UDP')
+    .option('--discard', 'discard, port 9, TCP and UDP')
+    .option('--chargen', 'chargen, port 19, TCP: an endless source')
+    .option('--http [DIR]', 'HTTP, port 80: files of DIR, or /bytes/N and hello, world')
+    .option('--iperf3 [PORT]', `iperf3 server (default port ${IPERF3_PORT})`)
+    .option('--pidfile <F>', 'write the process id into F once ready; F is removed at the end')
+    .option('--json', 'print one JSON object a line')
+    .usage('[NAME] ADDR/PREFIX [options]')
+    .action(async (first: string | undefined, second: string | undefined, options: Options) => {
+      try {
+        await run(plan(first, second, options));
+      } catch (reason) {
+        failWith(reason);
+      }
+    });
+}
+
+/** What the words on the command line ask for; UsageError where they make no sense. */
+export function plan(
+  first: string | undefined,
+  second: string | undefined,
+  options: Options,
+): Plan {
+  // With one word there is no name: it is the address.
+  const typed = second ?? first;
+  const name = second === undefined ? DEFAULT_NAME : (first as string);
+  if (typed === undefined) {
+    throw new UsageError(
+      'ADDR/PREFIX is missing, such as `portside up 10.77.0.2/24` (it goes before --http, --iperf3)',
+    );
+  }
+  if (!/^[^\s/:%]+$/.test(name) || name.length > MOST_NAME || name === '.' || name === '..') {
+    throw new UsageError(`'${name}' is not a device name of at most ${MOST_NAME} characters`);
+  }
+  const main = parseTyped(typed, 'ADDR/PREFIX');
+  const peer = options.peer === undefined ? firstOther(main) : parseAddress(options.peer, '--peer');
+  if (peer === null) {
+    throw new UsageError(`${main.text} has no other host address: give --peer ADDR`);
+  }
+  if (peer === main.address) {
+    throw new UsageError(`--peer: ${peer} is our own address; the peer is the kernel's side`);
+  }
+  return {
+    name,
+    addresses: [main.text, ...options.addr.map((text) => parseTyped(text, '--addr').text)],
+    own: options.own.map((text) => parseTyped(text, '--own').text),
+    peer,
+    mtu: options.mtu === undefined ? undefined : parseMtu(options.mtu),
+    netns: options.netns === undefined ? undefined : parseNetns(options.netns),
+    wanted: wantedOf(options),
+    pidfile: options.pidfile,
+    json: options.json === true,
+  };
+}
+
+function parseMtu(text: string): number {
+  const mtu = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  // RFC 791: every host takes 576 octets; IPv4 cannot say more than 65535.
+  if (mtu < 576 || mtu > 65535) {
+    throw new UsageError(`--mtu: '${text}' is not a number from 576 to 65535`);
+  }
+  return mtu;
+}
+
+function parseNetns(text: string): string {
+  if (!/^[\w.+-]{1,200}$/.test(text) || text === '.' || text === '..') {
+    throw new UsageError(`--netns: '${text}' is not a name for a network namespace`);
+  }
+  return text;
+}
+
+function wantedOf(options: Options): Wanted {
+  if (typeof options.http === 'string' && !isDirectory(options.http)) {
+    throw new UsageError(`--http: '${options.http}' is not a directory`);
+  }
+  const { iperf3 } = options;
+  return {
+    echo: options.echo === true,
+    discard: options.discard === true,
+    chargen: options.chargen === true,
+    http: options.http ?? false,
+    iperf3:
+      typeof iperf3 === 'string'
+        ? parsePort(iperf3, '--iperf3')
+        : iperf3 === true
+          ? IPERF3_PORT
+          : false,
+  };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Comes up, says so, and stays until a signal or the loss of the device. */
+async function run(wish: Plan): Promise<void> {
+  const report = new Report(wish.json);
+  const stop = untilSignal();
+  const host = await openHost(wish);
+  let services: Service[] = [];
+  let pidfile: string | null = null;
+  // The host alone does not keep the process alive, and a host without services still answers.
+  host.ref();
+  const lost = new Promise<Error>((resolve) => host.on('error', (reason) => resolve(reason)));
+  try {
+    services = await startServices(host, wish.wanted);
+    announce(report, host, wish, services);
+    if (wish.pidfile !== undefined) {
+      writeFileSync(wish.pidfile, `${process.pid}\n`);
+      pidfile = wish.pidfile;
+    }
+    report.say('ready', 'ready', { pid: process.pid });
+    const end = await Promise.race([stop, lost]);
+    if (typeof end !== 'string') throw end;
+    report.say('closing', `${end}: closing`, { signal: end });
+  } finally {
+    boundTheEnd();
+    closeServices(services);
+    await host.close({ deadlineMs: CLOSE_MS });
+    if (pidfile !== null) removePidfile(pidfile);
+  }
+  process.exit(0);
+}
+
+export function openHost(
+  wish: Pick<Plan, 'name' | 'addresses' | 'own' | 'peer' | 'mtu' | 'netns'>,
+): Promise<Host> {
+  return createHost({
+    tun: { name: wish.name, ...(wish.netns === undefined ? {} : { netns: wish.netns }) },
+    addresses: [...wish.addresses, ...wish.own.map((prefix) => ({ prefix, own: 'all' as const }))],
+    peer: wish.peer,
+    // The other end of the wire is a router: whoever it brings to us gets an answer.
+    routes: [{ prefix: '0.0.0.0/0', via: wish.peer }],
+    ...(wish.mtu === undefined ? {} : { mtu: wish.mtu }),
+  });
+}
+
+/** The first signal ends in an orderly way, the second at once. */
+export function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let seen = false;
+    const onSignal = (signal: string): void => {
+      if (seen) process.exit(1);
+      seen = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+/** Whatever hangs, the process is gone within two seconds of the signal. */
+export function boundTheEnd(): void {
+  setTimeout(() => process.exit(process.exitCode ?? 0), END_MS).unref();
+}
+
+function removePidfile(path: string): void {
+  try {
+    // Somebody who started later may have written his own.
+    if (readFileSync(path, 'utf8').trim() === String(process.pid)) unlinkSync(path);
+  } catch (reason) {
+    process.stderr.write(`portside: ${sentence(reason)}\n`);
+  }
+}
+
+function announce(report: Report, host: Host, wish: Plan, services: readonly Service[]): void {
+  const device = host.device;
+  const mtu = device?.mtu ?? wish.mtu ?? 1500;
+  const offloads = device?.offloads ?? [];
+  const where = wish.netns === undefined ? '' : ` in namespace ${wish.netns}`;
+  const detail = [`peer ${wish.peer}`, `MTU ${mtu}`, `offloads ${offloads.join(' ') || 'none'}`];
+  const owns = [...wish.addresses, ...wish.own.map((prefix) => `all of ${prefix}`)].join(', ');
+  report.say('up', `${wish.name}${where} owns ${owns} (${detail.join(', ')})`, {
+    device: wish.name,
+    netns: wish.netns ?? null,
+    addresses: wish.addresses,
+    own: wish.own,
+    peer: wish.peer,
+    mtu,
+    offloads,
+  });
+  const address = (wish.addresses[0] as string).split('/')[0] as string;
+  const shown = address.includes(':') ? `[${address}]` : address;
+  for (const service of services) {
+    const places = service.listens.map((l) => `${shown}:${l.port}/${l.protocol}`);
+    report.say('listen', `  ${service.name.padEnd(8)} ${places.join(' ')}`, {
+      service: service.name,
+      address,
+      listens: service.listens,
+    });
+  }
+}

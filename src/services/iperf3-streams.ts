@@ -1,0 +1,393 @@
+// The data streams of one iperf3 test: readers and writers over TCP and UDP. A stream counts only
+// while the test runs and starts again after the omitted seconds.
+
+import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
+import type { UdpHandler, UdpMeta, UdpSocket } from '../socket/udp-socket.ts';
+import { type Params, type StreamResult, udpHeader } from './iperf3-protocol.ts';
+import type { Timers } from './service.ts';
+import { isDead, refill, SOURCE_QUEUE } from './source.ts';
+
+/** What the session does with a stream, whatever carries it. */
+export interface Stream {
+  readonly id: number;
+  readonly sends: boolean;
+  /** `10.77.0.1 port 40000`, for the server's own output. */
+  readonly peer: string;
+  start(): void;
+  /** The omitted seconds are over: count from here. */
+  restart(): void;
+  stop(): void;
+  close(): void;
+  result(seconds: number): StreamResult;
+}
+
+const NO_TEXT = new Uint8Array(0);
+
+/** Zero-filled and shared by all senders: nobody writes into it. */
+let block: Uint8Array = NO_TEXT;
+const BLOCK_OCTETS = 256 * 1024;
+
+function sharedBlock(): Uint8Array {
+  if (block.length === 0) block = new Uint8Array(BLOCK_OCTETS);
+  return block;
+}
+
+/** Octets that a sender of `bitrate` may have sent `us` after its start. */
+function allowance(bitrate: number, us: number): number {
+  return (bitrate * us) / 8e6;
+}
+
+export class TcpReader implements Stream, TcpHandler {
+  readonly id: number;
+  readonly sends = false;
+  readonly peer: string;
+  readonly #socket: TcpSocket;
+  #running = false;
+  #octets = 0;
+
+  constructor(id: number, socket: TcpSocket) {
+    this.id = id;
+    this.#socket = socket;
+    this.peer = `${socket.remoteAddress} port ${socket.remotePort}`;
+  }
+
+  start(): void {
+    this.#running = true;
+  }
+
+  restart(): void {
+    this.#octets = 0;
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  result(seconds: number): StreamResult {
+    return tcpResult(this.id, this.#octets, 0, seconds);
+  }
+
+  opened(_s: TcpSocket): void {}
+
+  data(_s: TcpSocket, _u8: Uint8Array, _off: number, len: number): void {
+    if (this.#running) this.#octets += len;
+  }
+
+  ended(_s: TcpSocket): void {}
+  writable(_s: TcpSocket): void {}
+  written(_s: TcpSocket, _n: number): void {}
+  closed(_s: TcpSocket, _code: number): void {}
+}
+
+export class TcpWriter implements Stream, TcpHandler {
+  readonly id: number;
+  readonly sends = true;
+  readonly peer: string;
+  readonly #socket: TcpSocket;
+  readonly #timers: Timers;
+  readonly #params: Params;
+  #running = false;
+  #cancel: (() => void) | null = null;
+  #startUs = 0;
+  /** Octets handed to TCP since the start, and those that the omitted seconds took. */
+  #given = 0;
+  #omitted = 0;
+  #retransmitsBefore = 0;
+  #sentAtEnd = 0;
+  #retransmitsAtEnd = 0;
+
+  constructor(id: number, socket: TcpSocket, params: Params, timers: Timers) {
+    this.id = id;
+    this.#socket = socket;
+    this.#params = params;
+    this.#timers = timers;
+    this.peer = `${socket.remoteAddress} port ${socket.remotePort}`;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#startUs = this.#timers.nowUs();
+    this.#pump();
+  }
+
+  restart(): void {
+    this.#omitted = this.#acknowledged();
+    this.#retransmitsBefore = this.#socket.info().total_retrans;
+  }
+
+  stop(): void {
+    if (this.#running) this.#note();
+    this.#running = false;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  /** The client has stopped reading: what is queued would never be taken. */
+  close(): void {
+    this.#socket.abort();
+  }
+
+  result(seconds: number): StreamResult {
+    const octets = this.#sentAtEnd - this.#omitted;
+    return tcpResult(this.id, octets, this.#retransmitsAtEnd - this.#retransmitsBefore, seconds);
+  }
+
+  opened(_s: TcpSocket): void {}
+  data(_s: TcpSocket, _u8: Uint8Array, _off: number, _len: number): void {}
+  ended(_s: TcpSocket): void {}
+
+  writable(_s: TcpSocket): void {
+    if (this.#params.bitrate === 0) this.#pump();
+  }
+
+  written(_s: TcpSocket, _n: number): void {
+    if (this.#params.bitrate === 0) this.#pump();
+  }
+
+  closed(_s: TcpSocket, _code: number): void {
+    this.stop();
+  }
+
+  /** Octets that the peer has: what is queued has not been transferred. */
+  #acknowledged(): number {
+    return this.#given - this.#socket.queued;
+  }
+
+  #note(): void {
+    this.#sentAtEnd = this.#acknowledged();
+    this.#retransmitsAtEnd = this.#socket.info().total_retrans;
+  }
+
+  #pump(): void {
+    if (!this.#running || isDead(this.#socket)) return;
+    const octets = sharedBlock();
+    if (this.#params.bitrate === 0) {
+      this.#given += refill(this.#socket, octets, SOURCE_QUEUE);
+      return;
+    }
+    const due = allowance(this.#params.bitrate, this.#timers.nowUs() - this.#startUs);
+    const room = Math.min(due - this.#given, SOURCE_QUEUE - this.#socket.queued);
+    for (let left = Math.floor(room); left > 0; left -= octets.length) {
+      const n = Math.min(left, octets.length);
+      this.#socket.write(octets, 0, n);
+      this.#given += n;
+    }
+    this.#cancel = this.#timers.after(this.#params.pacingUs, () => this.#pump());
+  }
+}
+
+function tcpResult(id: number, octets: number, retransmits: number, seconds: number): StreamResult {
+  return {
+    id,
+    bytes: Math.max(0, octets),
+    retransmits: Math.max(0, retransmits),
+    jitter: 0,
+    errors: 0,
+    omitted_errors: 0,
+    packets: 0,
+    omitted_packets: 0,
+    start_time: 0,
+    end_time: seconds,
+  };
+}
+
+/** Counts datagrams, losses and jitter (RFC 1889 §6.3.1) by iperf3's rules. */
+export class UdpReader implements Stream, UdpHandler {
+  readonly id: number;
+  readonly sends = false;
+  readonly peer: string;
+  readonly #socket: UdpSocket;
+  readonly #params: Params;
+  readonly #timers: Timers;
+  #running = false;
+  #octets = 0;
+  #packets = 0;
+  #lost = 0;
+  #omittedPackets = 0;
+  #omittedLost = 0;
+  #jitterUs = 0;
+  #transitUs = NaN;
+
+  constructor(id: number, socket: UdpSocket, peer: string, params: Params, timers: Timers) {
+    this.id = id;
+    this.#socket = socket;
+    this.peer = peer;
+    this.#params = params;
+    this.#timers = timers;
+  }
+
+  start(): void {
+    this.#running = true;
+  }
+
+  restart(): void {
+    this.#octets = 0;
+    this.#omittedPackets = this.#packets;
+    this.#omittedLost = this.#lost;
+    this.#jitterUs = 0;
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  result(seconds: number): StreamResult {
+    return {
+      id: this.id,
+      bytes: this.#octets,
+      retransmits: 0,
+      jitter: this.#jitterUs / 1e6,
+      errors: this.#lost,
+      omitted_errors: this.#omittedLost,
+      packets: this.#packets,
+      omitted_packets: this.#omittedPackets,
+      start_time: 0,
+      end_time: seconds,
+    };
+  }
+
+  datagram(_s: UdpSocket, u8: Uint8Array, off: number, len: number, _from: UdpMeta): void {
+    if (!this.#running || len < udpHeader(this.#params.counters64)) return;
+    this.#octets += len;
+    const sentUs = be32(u8, off) * 1e6 + be32(u8, off + 4);
+    let n = be32(u8, off + 8);
+    if (this.#params.counters64) n = n * 2 ** 32 + be32(u8, off + 12);
+    if (n > this.#packets) {
+      // A gap counts as lost until the missing ones come late.
+      this.#lost += n - 1 - this.#packets;
+      this.#packets = n;
+    } else if (this.#lost > 0) this.#lost--;
+    // The two clocks need not agree: only the change of the transit time counts.
+    const transit = this.#timers.nowUs() - sentUs;
+    if (!Number.isNaN(this.#transitUs)) {
+      this.#jitterUs += (Math.abs(transit - this.#transitUs) - this.#jitterUs) / 16;
+    }
+    this.#transitUs = transit;
+  }
+
+  error(_s: UdpSocket, _code: number): void {}
+  writable(_s: UdpSocket): void {}
+}
+
+/** Datagrams between two looks at the clock: a slow clock must not fill every queue at once. */
+const MOST_A_TICK = 256;
+
+export class UdpWriter implements Stream, UdpHandler {
+  readonly id: number;
+  readonly sends = true;
+  readonly peer: string;
+  readonly #socket: UdpSocket;
+  readonly #params: Params;
+  readonly #timers: Timers;
+  readonly #datagram: Uint8Array;
+  #running = false;
+  #cancel: (() => void) | null = null;
+  #startUs = 0;
+  #octets = 0;
+  #given = 0;
+  #packets = 0;
+  #omittedPackets = 0;
+
+  constructor(id: number, socket: UdpSocket, peer: string, params: Params, timers: Timers) {
+    this.id = id;
+    this.#socket = socket;
+    this.peer = peer;
+    this.#params = params;
+    this.#timers = timers;
+    this.#datagram = new Uint8Array(params.block);
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#startUs = this.#timers.nowUs();
+    this.#pump();
+  }
+
+  restart(): void {
+    this.#octets = 0;
+    this.#omittedPackets = this.#packets;
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  result(seconds: number): StreamResult {
+    return {
+      id: this.id,
+      bytes: this.#octets,
+      retransmits: 0,
+      jitter: 0,
+      errors: 0,
+      omitted_errors: 0,
+      packets: this.#packets,
+      omitted_packets: this.#omittedPackets,
+      start_time: 0,
+      end_time: seconds,
+    };
+  }
+
+  /** A client's hello may come twice; nothing else does on a stream that we send. */
+  datagram(_s: UdpSocket, _u8: Uint8Array, _off: number, _len: number, _from: UdpMeta): void {}
+  error(_s: UdpSocket, _code: number): void {}
+  writable(_s: UdpSocket): void {}
+
+  #pump(): void {
+    if (!this.#running) return;
+    const now = this.#timers.nowUs();
+    const paced = this.#params.bitrate > 0;
+    const due = paced ? allowance(this.#params.bitrate, now - this.#startUs) : Infinity;
+    for (let i = 0; i < MOST_A_TICK && this.#given <= due; i++) {
+      if (!this.#sendOne(now)) break;
+    }
+    // After a stall the lost time is not made up for at once.
+    if (paced && due - this.#given > MOST_A_TICK * this.#datagram.length) {
+      this.#given = due;
+    }
+    this.#cancel = this.#timers.after(paced ? this.#params.pacingUs : 0, () => this.#pump());
+  }
+
+  #sendOne(now: number): boolean {
+    const d = this.#datagram;
+    const n = this.#packets + 1;
+    const seconds = Math.floor(now / 1e6);
+    put32(d, 0, seconds);
+    put32(d, 4, Math.floor(now - seconds * 1e6));
+    if (this.#params.counters64) {
+      put32(d, 8, Math.floor(n / 2 ** 32));
+      put32(d, 12, n);
+    } else put32(d, 8, n);
+    if (this.#socket.send(d, 0, d.length) < 0) return false;
+    this.#packets = n;
+    this.#octets += d.length;
+    this.#given += d.length;
+    return true;
+  }
+}
+
+function be32(u8: Uint8Array, at: number): number {
+  const high = ((u8[at] as number) << 8) | (u8[at + 1] as number);
+  const low = ((u8[at + 2] as number) << 8) | (u8[at + 3] as number);
+  return high * 65536 + low;
+}
+
+function put32(u8: Uint8Array, at: number, value: number): void {
+  u8[at] = value / 0x1000000;
+  u8[at + 1] = value / 0x10000;
+  u8[at + 2] = value / 0x100;
+  u8[at + 3] = value;
+}

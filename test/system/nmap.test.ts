@@ -1,0 +1,30 @@
+// What a port scanner sees is what `portside up` says that it serves.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Lab, US } from './netns.ts';
+
+describe('nmap', () => {
+  const lab = new Lab();
+  afterAll(() => lab.close());
+  beforeAll(async () => {
+    await lab.up(`${US}/24`, '--echo', '--discard', '--chargen', '--http', '--iperf3');
+  });
+
+  test('agrees with the list of services, TCP and UDP', { timeout: 120_000 }, async () => {
+    const nmap = await lab.run(
+      ['nmap', '-n', '-Pn', '-T4', '-sS', '-sU', '-p1-1024', '--send-ip', '-oG', '-', US],
+      { timeoutMs: 110_000 },
+    );
+    const ports = /Ports: (.*?)(?:\t|$)/m.exec(nmap.out)?.[1] ?? '';
+    const seen = ports.split(', ').map((entry) => {
+      const [port, state, protocol] = entry.split('/');
+      return `${port}/${protocol} ${state}`;
+    });
+    const tcp = seen.filter((entry) => entry.includes('/tcp'));
+    expect(tcp).toEqual(['7/tcp open', '9/tcp open', '19/tcp open', '80/tcp open']);
+    // A UDP service that does not answer cannot be told from a filter.
+    const udp = seen.filter((entry) => entry.includes('/udp'));
+    expect(udp).toEqual(['7/udp open', '9/udp open|filtered']);
+    expect(nmap.out).toMatch(/Ignored State: closed \(2042\)/);
+  });
+});
