@@ -1,0 +1,73 @@
+// Builds dist/: the ESM tree and its declarations by tsc, and for Node one CommonJS bundle by
+// esbuild that every door (`.`, `./core`, `./sim`) of both module systems leads to, so that each
+// class exists once in a process however it was loaded (docs/decisions/0003). Bundlers and browsers
+// get the ESM tree. The old dist/ is replaced in one step at the end.
+
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fail, ROOT, run } from './machine.mjs';
+
+const require = createRequire(import.meta.url);
+const target = join(ROOT, 'dist');
+const fresh = join(ROOT, 'build', `dist-${process.pid}`);
+
+/** Door → its source file; the name is also that of the files in dist/cjs. */
+const DOORS = { index: 'src/index.ts', core: 'src/core.ts', sim: 'src/sim/index.ts' };
+
+function compile() {
+  const tsc = require.resolve('typescript/bin/tsc');
+  const args = [tsc, '-p', 'tsconfig.json', '--outDir', fresh, '--inlineSources'];
+  const code = run(process.execPath, args, { timeoutMs: 120_000 });
+  if (code !== 0) {
+    rmSync(fresh, { recursive: true, force: true });
+    fail('TypeScript found errors (see above)');
+  }
+}
+
+async function bundle() {
+  const cjs = join(fresh, 'cjs');
+  const { build } = await import('esbuild');
+  const entry = Object.entries(DOORS)
+    .map(([name, file]) => `export * as ${name} from './${file}';`)
+    .join('\n');
+  await build({
+    stdin: { contents: entry, resolveDir: ROOT, sourcefile: 'doors.ts', loader: 'ts' },
+    outfile: join(cjs, 'portside.cjs'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    packages: 'external',
+    sourcemap: true,
+    banner: { js: "const __here = require('node:url').pathToFileURL(__filename).href;" },
+    define: { 'import.meta.url': '__here' },
+    logLevel: 'warning',
+  });
+  const doors = require(join(cjs, 'portside.cjs'));
+  for (const door of Object.keys(DOORS)) {
+    writeFileSync(
+      join(cjs, `${door}.cjs`),
+      `'use strict';\nmodule.exports = require('./portside.cjs').${door};\n`,
+    );
+    const names = Object.keys(doors[door]).map((name) => `export const ${name} = door.${name};\n`);
+    writeFileSync(join(cjs, `${door}.mjs`), `import door from './${door}.cjs';\n${names.join('')}`);
+  }
+}
+
+/** The same declarations once more where TypeScript takes them for CommonJS. */
+function declareForRequire() {
+  const types = `${fresh}-types`;
+  cpSync(fresh, types, { recursive: true, filter: (path) => !/\.([cm]?js|map)$/.test(path) });
+  rmSync(join(types, 'cjs'), { recursive: true });
+  writeFileSync(join(types, 'package.json'), '{ "type": "commonjs" }\n');
+  renameSync(types, join(fresh, 'cjs', 'types'));
+}
+
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(fresh, { recursive: true });
+compile();
+await bundle();
+declareForRequire();
+rmSync(target, { recursive: true, force: true });
+renameSync(fresh, target);

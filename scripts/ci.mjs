@@ -1,0 +1,68 @@
+// What .ci/run does: types and lint, `npm test` as README says it, and a look at the package.
+// Every step counts as one test in the closing line, beside the tests themselves.
+
+import { spawn } from 'node:child_process';
+import { ROOT, say } from './machine.mjs';
+import { addCounts, closingLine } from './vitest.mjs';
+
+const MINUTE = 60_000;
+const STEPS = [
+  { name: 'types and lint', command: ['node', 'scripts/check.mjs', '--static'], minutes: 4 },
+  { name: 'npm test', command: ['npm', 'test'], minutes: 12 },
+  { name: 'package', command: ['node', 'scripts/package-check.mjs'], minutes: 2 },
+];
+/** The whole run's bound; what is left of it bounds each step. */
+const deadline = Date.now() + 14.5 * MINUTE;
+
+let total = { passed: 0, failed: 0, skipped: 0 };
+for (const step of STEPS) {
+  say(`\n━━ ${step.name} ━━`);
+  const started = Date.now();
+  const { code, lastLine } = await runStep(step);
+  total = addCounts(total, countsOf(code, lastLine));
+  const seconds = ((Date.now() - started) / 1000).toFixed(0);
+  say(`━━ ${step.name}: ${code === 0 ? 'ok' : `FAILED (exit code ${code})`}, ${seconds} s`);
+}
+say('');
+say(closingLine(total));
+process.exit(total.failed === 0 ? 0 : 1);
+
+/** Runs a step in a process group of its own: a hanging one is ended with its children. */
+function runStep({ command, minutes }) {
+  const [program, ...args] = command;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, CI: 'true' },
+    });
+    let tail = '';
+    child.stdout.on('data', (chunk) => {
+      process.stdout.write(chunk);
+      tail = (tail + chunk.toString()).slice(-500);
+    });
+    const timeoutMs = Math.max(1000, Math.min(minutes * MINUTE, deadline - Date.now()));
+    const timer = setTimeout(() => endGroup(child.pid), timeoutMs);
+    child.on('error', () => resolve({ code: 127, lastLine: '' }));
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? 124, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' });
+    });
+  });
+}
+
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // ended in the meantime
+  }
+}
+
+function countsOf(code, lastLine) {
+  const match = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(lastLine);
+  if (match === null) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  const [passed, failed, skipped] = match.slice(1).map((text) => Number(text ?? 0));
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
+}

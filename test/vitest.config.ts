@@ -1,0 +1,55 @@
+// The three test projects. `unit` needs neither root nor the addon; `sim` is the seeded simulator;
+// `system` needs root, runs file after file, each file in a network namespace of its own.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const SIM = 'test/sim/**/*.test.ts';
+const SYSTEM = ['test/system/**/*.test.ts', 'test/interop/**/*.test.ts', '**/*.system.test.ts'];
+/** A test of allocation needs a collector that it can call. */
+const execArgv = ['--expose-gc'];
+
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      {
+        root,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [SIM, ...SYSTEM],
+          pool: 'forks',
+          execArgv,
+          testTimeout: 20_000,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'sim',
+          include: [SIM],
+          pool: 'forks',
+          execArgv,
+          testTimeout: 240_000,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'system',
+          include: SYSTEM,
+          exclude: ['node_modules/**', 'dist/**', 'build/**'],
+          pool: 'forks',
+          execArgv,
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          globalSetup: ['test/kit/needs-root.ts'],
+        },
+      },
+    ],
+  },
+});
