@@ -2,7 +2,7 @@
 // and node-addon-api are dependencies.
 //   node scripts/build-native.mjs [--force] [--debug] [--asan] [--own-uv] [--quiet]
 // Without --force nothing happens when sources, options and Node's ABI are those of the last build.
-// --asan builds build/asan/portside.node beside it (PORTSIDE_ADDON names it to the loader).
+// --asan builds build/asan/Release/portside.node beside it (PORTSIDE_ADDON names it to the loader).
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,7 +16,9 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 function digest(options) {
   const hash = createHash('sha256');
   const dir = path.join(root, 'native');
-  const files = readdirSync(dir).sort().map((name) => path.join(dir, name));
+  const files = readdirSync(dir)
+    .sort()
+    .map((name) => path.join(dir, name));
   for (const file of [...files, path.join(root, 'CMakeLists.txt')]) {
     hash.update(path.basename(file)).update(readFileSync(file));
   }
@@ -46,7 +48,7 @@ function cmakeJs() {
  */
 export function buildNative(o = {}) {
   const kind = o.asan ? 'asan' : o.debug ? 'Debug' : 'Release';
-  const output = path.join(root, 'build', kind, 'portside.node');
+  const output = path.join(root, 'build', o.asan ? 'asan/Release' : kind, 'portside.node');
   const stamp = path.join(root, 'build', `${kind}.stamp`);
   const wanted = digest([kind, o.ownUv === true]);
   const last = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
@@ -73,7 +75,10 @@ export function buildNative(o = {}) {
   return output;
 }
 
-if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (
+  process.argv[1] !== undefined &&
+  path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)
+) {
   const has = (flag) => process.argv.includes(flag);
   try {
     const output = buildNative({

@@ -30,6 +30,7 @@ for (const { name, done } of running) {
 if (!process.argv.includes('--static')) {
   // Some unit tests look at the built package, which needs sources without type errors.
   if (failed === 0) setup({ native: false });
-  failed += runProject('unit', { timeoutMs: 120_000 }).failed;
+  const { failed: tests } = await runProject('unit', { timeoutMs: 240_000 });
+  failed += tests;
 }
 process.exit(failed === 0 ? 0 : 1);

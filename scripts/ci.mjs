@@ -1,8 +1,7 @@
 // What .ci/run does: types and lint, `npm test` as README says it, and a look at the package.
 // Every step counts as one test in the closing line, beside the tests themselves.
 
-import { spawn } from 'node:child_process';
-import { ROOT, say } from './machine.mjs';
+import { runGroup, say } from './machine.mjs';
 import { addCounts, closingLine } from './vitest.mjs';
 
 const MINUTE = 60_000;
@@ -27,37 +26,10 @@ say('');
 say(closingLine(total));
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** Runs a step in a process group of its own: a hanging one is ended with its children. */
 function runStep({ command, minutes }) {
   const [program, ...args] = command;
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd: ROOT,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, CI: 'true' },
-    });
-    let tail = '';
-    child.stdout.on('data', (chunk) => {
-      process.stdout.write(chunk);
-      tail = (tail + chunk.toString()).slice(-500);
-    });
-    const timeoutMs = Math.max(1000, Math.min(minutes * MINUTE, deadline - Date.now()));
-    const timer = setTimeout(() => endGroup(child.pid), timeoutMs);
-    child.on('error', () => resolve({ code: 127, lastLine: '' }));
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code: code ?? 124, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' });
-    });
-  });
-}
-
-function endGroup(pid) {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // ended in the meantime
-  }
+  const timeoutMs = Math.max(1000, Math.min(minutes * MINUTE, deadline - Date.now()));
+  return runGroup(program, args, { timeoutMs, env: { CI: 'true' } });
 }
 
 function countsOf(code, lastLine) {

@@ -11,7 +11,7 @@ setup();
 const missing = install(TEST_TOOLS);
 if (missing.length > 0) fail(`missing programs: ${missing.join(', ')}`);
 sweepNamespaces();
-const result = runProject('system', {
+const result = await runProject('system', {
   filters: process.argv.slice(2),
   timeoutMs: 60 * 60_000,
   env: { PORTSIDE_FULL: '1' },

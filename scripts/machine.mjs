@@ -45,6 +45,61 @@ export function run(command, args, { timeoutMs = 0, env = {}, quiet = false } = 
   return done.status ?? 1;
 }
 
+/**
+ * The same in a process group of its own, so that at the time-out (or when we are told to end) its
+ * children go with it. Answers the exit code and the last lines of the output.
+ */
+export function runGroup(command, args, { timeoutMs, env = {} }) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
+    let tail = '';
+    let timedOut = false;
+    const endGroup = (signal) => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {
+        // ended in the meantime
+      }
+    };
+    let last;
+    // First in good order, so that a script in the group can end groups of its own.
+    const endAll = () => {
+      endGroup('SIGTERM');
+      last = setTimeout(() => endGroup('SIGKILL'), 4000);
+    };
+    const onSignal = (signal) => {
+      endAll();
+      process.exitCode = signal === 'SIGINT' ? 130 : 143;
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endAll();
+    }, timeoutMs);
+    child.stdout.on('data', (chunk) => {
+      process.stdout.write(chunk);
+      tail = (tail + chunk.toString()).slice(-500);
+    });
+    const end = (code) => {
+      clearTimeout(timer);
+      clearTimeout(last);
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+      if (process.exitCode >= 128) process.exit();
+      resolve({ code: timedOut ? 124 : code, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' });
+    };
+    child.on('error', (error) => {
+      process.stderr.write(`${command}: ${error.message}\n`);
+      end(127);
+    });
+    child.on('close', (code) => end(code ?? 1));
+  });
+}
+
 /** The same without blocking, with the output kept: for steps that run side by side. */
 export function runQuietly(command, args, timeoutMs) {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, say } from './machine.mjs';
+import { ROOT, runGroup, say } from './machine.mjs';
 
 const MAIN = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 
@@ -10,11 +10,11 @@ const MAIN = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
  * @param project a name in test/vitest.config.ts
  * @returns counts of tests; a file that does not load, or an error outside of a test, is 1 failed
  */
-export function runProject(project, { filters = [], timeoutMs = 300_000, env = {} } = {}) {
+export async function runProject(project, { filters = [], timeoutMs = 300_000, env = {} } = {}) {
   const report = join(ROOT, 'build', `vitest-${project}.json`);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   rmSync(report, { force: true });
-  const code = run(
+  const { code } = await runGroup(
     process.execPath,
     [
       MAIN,

@@ -13,7 +13,7 @@ function json(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
 }
 
-/** Runs a program that stands in the package's folder, where `portside` names the package itself. */
+/** Runs a program in the package's folder, where `portside` names the package itself. */
 function evaluate(program: string, args: string[] = []): string {
   const done = spawnSync(process.execPath, [...args, '--eval', program], {
     cwd: ROOT,
@@ -140,7 +140,7 @@ describe('the built package', () => {
       if (seen.has(path)) return;
       seen.add(path);
       const text = readFileSync(path, 'utf8');
-      for (const [, name] of text.matchAll(/(?:from|import)\s+'([^']+)'/g)) {
+      for (const [, name] of text.matchAll(/(?:from|import)\s*["']([^"']+)["']/g)) {
         if (name?.startsWith('.')) visit(join(path, '..', name));
         else foreign.push(`${path} ${name}`);
       }

@@ -90,7 +90,10 @@ export class Deadlines {
       for (let i = level === 0 ? 0 : 1; i <= PLACES; i++) {
         const slot = (from + i) & (PLACES - 1);
         if (this.#first[level * PLACES + slot] === NONE) continue;
-        const at = level === 0 ? this.#earliestIn(slot) : (from + i) * span * TICK_US;
+        let at = (from + i) * span * TICK_US;
+        // An entry that was moved later still hangs here: look no further than this place's end, for
+        // the places behind it may hold earlier deadlines.
+        if (level === 0) at = Math.min(this.#earliestIn(slot), at + TICK_US);
         if (at < earliest) earliest = at;
         break;
       }

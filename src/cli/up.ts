@@ -17,8 +17,8 @@ const CLOSE_MS = 700;
 const END_MS = 1800;
 
 interface Options {
-  addr: string[];
-  own: string[];
+  addr?: string[];
+  own?: string[];
   peer?: string;
   mtu?: string;
   netns?: string;
@@ -44,7 +44,7 @@ export interface Plan {
   readonly json: boolean;
 }
 
-function gather(value: string, before: string[]): string[] {
+function gather(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
@@ -53,10 +53,10 @@ export function upCommand(): Command {
     .description('own addresses on a TUN device and serve on them, until SIGINT or SIGTERM')
     .argument('[NAME]', `device; an existing TUN is used and left as found (${DEFAULT_NAME})`)
     .argument('[ADDR/PREFIX]', 'our address and the prefix of its link, such as 10.77.0.2/24')
-    .option('--addr <ADDR/PREFIX>', 'a further address of ours (may be given again)', gather, [])
-    .option('--own <PREFIX>', 'own every address of PREFIX (may be given again)', gather, [])
+    .option('--addr <ADDR/PREFIX>', 'a further address of ours (may be given again)', gather)
+    .option('--own <PREFIX>', 'own every address of PREFIX (may be given again)', gather)
     .option('--peer <ADDR>', "the kernel's address (default: the prefix's first other host)")
-    .option('--mtu <N>', 'largest IP packet in octets (default: the device’s, 1500)')
+    .option('--mtu <N>', "largest IP packet in octets (default: the device's, 1500)")
     .option('--netns <NAME>', 'make or enter this network namespace for the device')
     .option('--echo', 'echo, port 7, TCP and UDP')
     .option('--discard', 'discard, port 9, TCP and UDP')
@@ -102,8 +102,8 @@ export function plan(
   }
   return {
     name,
-    addresses: [main.text, ...options.addr.map((text) => parseTyped(text, '--addr').text)],
-    own: options.own.map((text) => parseTyped(text, '--own').text),
+    addresses: [main.text, ...(options.addr ?? []).map((text) => parseTyped(text, '--addr').text)],
+    own: (options.own ?? []).map((text) => parseTyped(text, '--own').text),
     peer,
     mtu: options.mtu === undefined ? undefined : parseMtu(options.mtu),
     netns: options.netns === undefined ? undefined : parseNetns(options.netns),

@@ -10,7 +10,10 @@ import { damage, flipBit, isFragment, looksIntact, seal } from './damage.ts';
 /** What a direction does; chances are 0 … 1, times µs. Everything left out is off. */
 export interface Impairment {
   loss?: number;
-  /** Gilbert: chance to go from good to bad and back, per packet; loss in the bad state. */
+  /**
+   * Gilbert: chance to go from good to bad and back, per packet; loss in the bad state. A second
+   * without packets ends a bad state.
+   */
   burst?: { toBad: number; toGood: number; loss: number };
   /** Loss of pure acknowledgments only. */
   ackLoss?: number;
@@ -68,6 +71,7 @@ export interface ImpairStats {
 }
 
 const SYN_FIN = 3;
+const BURST_US = 1_000_000;
 const MAX_FLYING = 1 << 16;
 
 export class Impair {
@@ -88,6 +92,7 @@ export class Impair {
   readonly #heap: InFlight[] = [];
   #order = 0;
   #bad = false;
+  #lastUs = -Infinity;
   /** When the line is free again. */
   #freeAtUs = 0;
   #lastAtUs = 0;
@@ -131,7 +136,7 @@ export class Impair {
   offer(octets: Uint8Array, flags: number, gso: number, nowUs: number): void {
     const o = this.options;
     this.stats.offered++;
-    if (this.#cut(nowUs) || this.#loses(octets)) {
+    if (this.#cut(nowUs) || this.#loses(octets, nowUs)) {
       this.stats.lost++;
       return;
     }
@@ -178,10 +183,12 @@ export class Impair {
     return span !== undefined && span[0] <= nowUs;
   }
 
-  #loses(octets: Uint8Array): boolean {
+  #loses(octets: Uint8Array, nowUs: number): boolean {
     const o = this.options;
     if (o.everyNth !== undefined && this.stats.offered % o.everyNth === 0) return true;
     if (o.burst !== undefined) {
+      if (nowUs - this.#lastUs > BURST_US) this.#bad = false;
+      this.#lastUs = nowUs;
       const turn = this.#bad ? o.burst.toGood : o.burst.toBad;
       if (fraction(this.#random) < turn) this.#bad = !this.#bad;
       if (this.#bad && fraction(this.#random) < o.burst.loss) return true;

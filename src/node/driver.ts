@@ -20,6 +20,8 @@ export interface PolledLink extends Link {
   readonly flags: number;
   readonly gso: number;
   onPackets: (() => void) | null;
+  /** Takes the slab of the stack at this end, before any packet. */
+  attach?(slab: Slab): void;
   shift(): boolean;
   release(): void;
 }
@@ -75,6 +77,7 @@ export class Driver implements DeviceSink {
       if (this.#holds === 0 || this.#muted) link.unref();
     } else if (isPolledLink(link)) {
       this.#polled.push(link);
+      link.attach?.(slab);
       link.onPackets = () => this.work();
     }
   }

@@ -28,6 +28,9 @@ export class Edge implements Tenant, Orphan {
   active = false;
   /** The handle has said its last word. */
   over = true;
+  /** Its errno, when the program is to hear of it at its next write only. */
+  fate = 0;
+  #ended = false;
   /** Data may come: the stream has asked for more. */
   reading = false;
   bytesRead = 0;
@@ -73,6 +76,8 @@ export class Edge implements Tenant, Orphan {
   attach(handle: TcpSocket): void {
     this.handle = handle;
     this.over = false;
+    this.fate = 0;
+    this.#ended = false;
     handle.owner = this;
     this.#openTurn = this.ground.driver.turns;
   }
@@ -148,6 +153,7 @@ export class Edge implements Tenant, Orphan {
   end(): void {
     const socket = this.socket;
     if (socket.destroyed) return;
+    this.#ended = true;
     this.run(() => {
       socket.push(null);
       socket.read(0);
@@ -289,6 +295,11 @@ export class Edge implements Tenant, Orphan {
 
   #lost(code: number): void {
     if (this.socket.destroyed) return;
+    if (this.#ended && !this.owing) {
+      // Nobody reads any more: as with the kernel, only a write finds out.
+      this.fate = code;
+      return;
+    }
     this.run(() => this.socket.destroy(errnoError(code, this.owing ? 'write' : 'read')));
   }
 

@@ -149,7 +149,7 @@ export class SocketBody extends net.Socket {
     }
     self._unrefTimer();
     if (edge.over) {
-      callback(errnoError(Code.EPIPE, 'write'));
+      callback(errnoError(edge.fate === 0 ? Code.EPIPE : edge.fate, 'write'));
       return;
     }
     try {

@@ -13,9 +13,9 @@ export const TX_ROWS = 256;
 
 export class TxTable {
   readonly rows = new Int32Array(TX_ROWS * STRIDE);
-  readonly buffers: (Uint8Array | null)[] = new Array<Uint8Array | null>(
-    TX_ROWS * MAX_PIECES,
-  ).fill(null);
+  readonly buffers: (Uint8Array | null)[] = new Array<Uint8Array | null>(TX_ROWS * MAX_PIECES).fill(
+    null,
+  );
   count = 0;
   /** Buffers in use; a run of pieces of one buffer takes one place. */
   bufferCount = 0;

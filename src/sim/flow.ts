@@ -144,6 +144,8 @@ export class Way {
 export class Flow {
   readonly name: string;
   readonly ways: readonly [Way, Way];
+  /** A ghost of an old SYN has come up: not judged any more. */
+  haunted = false;
   constructor(name: string, a: string, b: string) {
     this.name = name;
     this.ways = [new Way(a), new Way(b)];

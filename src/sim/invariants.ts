@@ -65,7 +65,12 @@ export class Invariants implements PacketWatch {
     const out = flow.of(host);
     const back = flow.against(host);
     this.#enterTurn(out);
+    if (flow.haunted) return;
     if ((w.flags & Bit.RST) !== 0) return this.#sentReset(host, out);
+    if (this.#isGhost(out)) {
+      flow.haunted = true;
+      return;
+    }
     if ((w.flags & Bit.SYN) !== 0) this.#sentSyn(host, out, back);
     else this.#sentOptions(host, out, back);
     this.#sentRange(host, out, back, octets, size);
@@ -126,6 +131,16 @@ export class Invariants implements PacketWatch {
     out.rstSent = true;
     const onlyResets = out.resetsIn > 0 && out.segmentsIn === out.resetsIn;
     if (onlyResets && !this.#acted.has(host)) this.#broken(host, 'RST in answer to a RST');
+  }
+
+  /**
+   * A SYN-ACK with another ISS answers an old duplicate of a SYN whose connection is over at this
+   * end: a ghost that the other end will send away. Its numbers are nobody's.
+   */
+  #isGhost(out: Way): boolean {
+    const w = this.#wire;
+    const synAck = Bit.SYN | Bit.ACK;
+    return (w.flags & synAck) === synAck && out.synSent && out.iss !== w.seq;
   }
 
   #sentSyn(host: string, out: Way, back: Way): void {
@@ -221,14 +236,24 @@ export class Invariants implements PacketWatch {
     if (segment + options > offered && segment > 1) {
       this.#broken(host, `segment of ${segment} octets + ${options} of options, MSS ${offered}`);
     }
-    // Slow start at its fastest doubles: each segment that arrived lets two more go; one that is
-    // believed lost and sent again makes room for another.
-    const segments = Math.ceil(w.dataLen / segment);
+    this.#slowStart(host, out, back, [end, segment]);
+  }
+
+  /**
+   * Slow start at its fastest doubles: each segment that arrived lets two more go, and one that is
+   * believed lost and sent again makes room for another. Counted in segments and in octets, since a
+   * sender may count either way: only what is too much by both is wrong.
+   */
+  #slowStart(host: string, out: Way, back: Way, [end, segment]: readonly [number, number]): void {
+    const segments = Math.ceil(this.#wire.dataLen / segment);
     if (end > out.dataEnd) out.newSegments += segments;
     else out.resent += segments;
-    const most = INITIAL_WINDOW + EXTRA_SEGMENTS + 2 * back.dataSegmentsGot + out.resent;
-    if (out.newSegments > most) {
-      this.#broken(host, `${out.newSegments} segments sent, slow start allows ${most}`);
+    const first = INITIAL_WINDOW + EXTRA_SEGMENTS + out.resent;
+    const most = first + 2 * back.dataSegmentsGot;
+    const offered = back.mss < 0 ? SYN_MSS_DEFAULT : back.mss;
+    const mostOctets = first * offered + 2 * out.got;
+    if (out.newSegments > most && end > mostOctets) {
+      this.#broken(host, `${out.newSegments} segments to ${end}, slow start allows ${most}`);
     }
   }
 

@@ -58,8 +58,12 @@ export function drawPlan(random: Random, octets: number): Plan {
 const SCRIBBLE = 0xee;
 /** Writes of one `pump`: fairness, and a bound. */
 const WRITES_AT_ONCE = 64;
-/** With single octets a long stream takes for ever: most writes of a plan. */
+/** With single octets a long stream takes for ever: most writes of a plan, and of a slow one. */
 const MOST_WRITES = 3000;
+const MOST_SLOW_WRITES = 150;
+/** Most pauses in reading: a run must come to an end. */
+const MOST_PAUSES = 30;
+const CLOSE_POLL_US = 200_000;
 
 /** What the runner must know of each end's world. */
 export interface EndContext {
@@ -93,6 +97,7 @@ export class End implements TcpHandler {
   #full = false;
   #waiting = false;
   #paused = false;
+  #pauses = 0;
 
   constructor(name: string, plan: Plan, keys: readonly [number, number], context: EndContext) {
     this.name = name;
@@ -140,7 +145,8 @@ export class End implements TcpHandler {
     this.received += len;
     this.context.note(`${this.name} data`, len);
     if (this.#aborts(s, this.received)) return;
-    if (this.plan.pauseChance > 0 && chance(this.context.random, this.plan.pauseChance)) {
+    if (this.#pauses < MOST_PAUSES && chance(this.context.random, this.plan.pauseChance)) {
+      this.#pauses++;
       this.#pause(s);
     }
     if (this.plan.echo) this.#pump(s);
@@ -235,7 +241,9 @@ export class End implements TcpHandler {
 
   #chunk(): number {
     const limit = this.plan.echo ? this.received : this.plan.octets;
-    const least = Math.ceil(limit / MOST_WRITES);
+    const least = Math.ceil(
+      limit / (this.plan.writePauseUs > 0 ? MOST_SLOW_WRITES : MOST_WRITES),
+    );
     const size = Math.max(this.plan.chunk, least);
     return this.plan.chunkDrawn ? 1 + below(this.context.random, size) : size;
   }
@@ -265,11 +273,19 @@ export class End implements TcpHandler {
       this.context.note(`${this.name} shuts down`, this.sent);
       s.shutdown();
     }
-    if (this.shutDown && this.hasEnded && this.plan.closes && !this.didClose) {
-      this.didClose = true;
-      this.context.acted();
-      s.close();
+    if (this.shutDown && this.hasEnded && this.plan.closes && !this.didClose) this.#close(s);
+  }
+
+  /** A program that cares for its octets closes when they have arrived: orphans are given up early. */
+  #close(s: TcpSocket): void {
+    if (this.code !== null || this.didClose) return;
+    if (s.queued > 0) {
+      this.context.clock.after(CLOSE_POLL_US, () => this.#close(s));
+      return;
     }
+    this.didClose = true;
+    this.context.acted();
+    s.close();
   }
 }
 
@@ -290,6 +306,11 @@ export class Conversation {
     return this.server.socket === null || this.server.code !== null;
   }
 
+  /** The client's last ACK never came and the server has given up: the client cannot know. */
+  get halfOpen(): boolean {
+    return this.client.wasOpened && this.server.socket === null;
+  }
+
   get aborts(): boolean {
     return this.client.aborted || this.server.aborted;
   }
@@ -301,6 +322,10 @@ export class Conversation {
     if (server.lent > 0) server.context.fail(`${server.name}: ${server.lent} buffers not returned`);
     if (this.aborts) return;
     if (!client.wasOpened && client.code === Code.ETIMEDOUT) {
+      this.gaveUp++;
+      return;
+    }
+    if (this.halfOpen) {
       this.gaveUp++;
       return;
     }
@@ -316,8 +341,11 @@ export class Conversation {
     if (!end.hasEnded) fail(`no end of the stream, code ${end.code}`);
     if (end.code === null) fail('never closed');
     else if (end.code !== 0) {
-      // After close() nobody is left to try for ever: orphans give up (RFC 9293 §3.8.3, R2).
-      if (end.didClose && end.hasEnded && end.code === Code.ETIMEDOUT) this.gaveUp++;
+      // Both have everything and know the end; only the last acknowledgments were lost for so long
+      // that an orphan gave up (RFC 9293 §3.8.3, R2) or the other's TIME-WAIT was over.
+      const orphan = end.didClose && end.code === Code.ETIMEDOUT;
+      const late = other.code === 0 && end.code === Code.ECONNRESET;
+      if (end.hasEnded && other.hasEnded && (orphan || late)) this.gaveUp++;
       else fail(`closed with ${end.code}`);
     }
   }

@@ -142,7 +142,7 @@ class Run {
       ended = world.run({ untilUs: until, maxSteps: MAX_STEPS, done });
     }
     // What a lost RST left behind on the other side is legal: TCP cannot know. The program ends it.
-    for (const c of this.#conversations) if (c.aborts) this.#abandon(c);
+    for (const c of this.#conversations) if (c.aborts || c.halfOpen) this.#abandon(c);
     if (!this.#over()) {
       const what = ended ? 'deadlock: nothing is left to happen' : 'not over in time';
       for (const c of this.#conversations) {

@@ -140,6 +140,7 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass, firstSent: n
   t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;
   if (seq.lt(t.fackSeq, ack)) t.fackSeq = ack;
   if (t.urgentOut && seq.ge(ack, t.sndUp)) t.urgentOut = false;
+  if ((pass.flags & AckFlag.SYN_ACKED) !== 0) afterHandshake(t, pass);
   const tokens = t.queue.release(layer.blocks, upTo);
   if (tokens > 0) {
     t.written += tokens;
@@ -149,6 +150,13 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass, firstSent: n
   const wanted = 2 * t.cwnd * t.mss;
   if (wanted > t.sndBuf) t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
   if (t.wantsRoom) wake(t, Ready.WRITABLE);
+}
+
+/** RFC 6298 §5.7 and RFC 6928 §2: what a lost SYN means for the first window and timeout. */
+function afterHandshake(t: Tcb, pass: AckPass): void {
+  if ((pass.flags & AckFlag.RETRANS_ACKED) === 0) return;
+  if (t.synRetransmits > 1) t.cwnd = 1;
+  if (!t.tsOk) t.rtoUs = Math.max(t.rtoUs, 3_000_000);
 }
 
 /** RFC 2018 §5, RFC 2883 §4: the blocks of one acknowledgment. */

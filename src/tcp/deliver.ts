@@ -160,7 +160,10 @@ function tellRoom(t: Tcb): void {
 export function output(t: Tcb): void {
   refreshPath(t);
   if (transmits(t.state)) {
-    if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
+    if (t.newFirst) {
+      t.newFirst = false;
+      outputNew(t, 1);
+    } else if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
     else if (outputNew(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
   }
   if (t.ackWish === AckWish.NOW) sendAck(t);

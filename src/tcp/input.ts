@@ -106,7 +106,10 @@ function toConnection(t: Tcb, rx: Rx): Verdict {
   if (t.state === State.SYN_SENT) return segmentInSynSent(t, rx);
   if (t.state === State.TIME_WAIT) {
     const again = segmentInTimeWait(t, rx);
-    return again ? toListener(t.layer, rx) : Verdict.DONE;
+    if (!again) return Verdict.DONE;
+    const verdict = toListener(t.layer, rx);
+    t.layer.reopens = false;
+    return verdict;
   }
   return synchronizedSegment(t, rx);
 }
@@ -200,7 +203,7 @@ function acceptable(t: Tcb, rx: Rx): boolean {
 function unacceptable(t: Tcb, rx: Rx, reset: boolean): Verdict {
   const ip = t.layer.ip;
   if (reset) return drop(ip, rx, Drop.TCP_INVALID_SEQUENCE);
-  if (isRetransmittedSyn(t, rx)) {
+  if (isRetransmittedSyn(t, rx) && (rx.segFlags & Flag.ACK) === 0) {
     // our SYN-ACK was lost: again, without counting a timeout
     resendSynAck(t);
     return drop(ip, rx, Drop.TCP_OLD_DATA);

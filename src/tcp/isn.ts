@@ -14,6 +14,10 @@ function keyed(tcp: TcpLayer, t: Tcb, key: SipKey): number {
 /** ISN = M + F(4-tuple, secret); M ticks every 4 µs. */
 export function initialSequence(t: Tcb): number {
   const tcp = t.layer;
+  if (tcp.reopens) {
+    tcp.reopens = false;
+    return tcp.reopenIss;
+  }
   if (tcp.config.testIss >= 0) return tcp.config.testIss | 0;
   return (keyed(tcp, t, tcp.issKey) + Math.floor(tcp.ip.nowUs / 4)) | 0;
 }

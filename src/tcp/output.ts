@@ -13,6 +13,7 @@ import { CHECKSUM_OFFSET, Flag, HEADER_LEN } from '../wire/tcp.ts';
 import { putTimestamps } from '../wire/tcp-options.ts';
 import { timestampNow } from './isn.ts';
 import { putSynOptions, putSackBlocks, sackOptionLen, synOptionLen } from './options.ts';
+import { restartAfterIdle, validateCwnd } from './cwnd.ts';
 import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
 import { AckWish, Ca, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
@@ -185,8 +186,7 @@ function nextLength(t: Tcb): number {
   }
   if (len === unsent) return holds(t, len) ? 0 : len;
   // §3.8.6.2.1: less than a segment fits into the window: only when it is half of the largest seen
-  if (len * 2 >= t.maxWnd || (len < t.mss && quota * t.mss < usable)) return len;
-  return 0;
+  return len * 2 >= t.maxWnd ? len : 0;
 }
 
 /** Nagle in Minshall's form: one small segment in flight at a time; cork holds every small one. */
@@ -200,6 +200,14 @@ function holds(t: Tcb, tail: number): boolean {
 
 /** Sends what may go, at most `budget` super-segments. True: more could go at once. */
 export function outputNew(t: Tcb, budget: number): boolean {
+  if (t.packetsOut === 0) restartAfterIdle(t);
+  t.cwndLimited = false;
+  const more = sendRounds(t, budget);
+  validateCwnd(t);
+  return more;
+}
+
+function sendRounds(t: Tcb, budget: number): boolean {
   for (let n = 0; n < budget; n++) {
     const len = nextLength(t);
     const last = seq.diff(t.sndEnd, t.sndNxt) === len;
@@ -213,8 +221,9 @@ export function outputNew(t: Tcb, budget: number): boolean {
   return true;
 }
 
-/** The FIN takes one number: it needs room in the window, or an empty pipe (RFC 9293 §3.10.4). */
+/** The FIN takes one number of the window, and alone it needs a place in cwnd or an empty pipe. */
 function finFits(t: Tcb, len: number): boolean {
+  if (seq.diff(t.sndUna + t.sndWnd, t.sndNxt) <= len) return false;
   if (len > 0) return true;
   return t.packetsOut === 0 || t.cwnd > inFlight(t);
 }
@@ -261,7 +270,6 @@ function record(t: Tcb, start: number, end: number, flags: number): void {
   p.firstSentUs[i] = t.firstSentUs;
   const wasIdle = t.packetsOut === 0;
   t.packetsOut += segs;
-  if (t.packetsOut > t.maxPacketsOut) t.maxPacketsOut = t.packetsOut;
   if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += segs;
   count(t.layer.ip, Ctr.TcpExtTCPOrigDataSent, segs);
   if (t.rexmit === Rexmit.PROBE) t.rexmit = Rexmit.NONE;

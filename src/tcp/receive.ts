@@ -45,6 +45,11 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
     len = room;
     whole = false;
   }
+  if (t.finKnown && seq.gt((start + len) | 0, t.finSeq)) {
+    // octets behind the peer's own FIN: nothing that an honest peer sends
+    len = Math.max(0, seq.diff(t.finSeq, start));
+    if (seq.gt(start, t.finSeq)) return drop(layer.ip, rx, Drop.TCP_INVALID_SEQUENCE);
+  }
   if (fin && whole) noteFin(t, (start + len) | 0);
   if (len > 0) {
     if (start === t.rcvNxt) takeInOrder(t, rx, off, len);

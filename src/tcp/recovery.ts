@@ -7,6 +7,7 @@ import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
+import { windowInUse } from './cwnd.ts';
 import { emit } from './output.ts';
 import { detectLosses } from './rack.ts';
 import { splitRecord } from './records.ts';
@@ -99,7 +100,7 @@ function processLoss(t: Tcb, pass: AckPass): void {
       // step 2b: new data decides, when there is any to send
       if (seq.diff(t.sndEnd, t.sndNxt) <= 0 || seq.diff(t.sndUna + t.sndWnd, t.sndNxt) <= 0) {
         t.frto = false;
-      }
+      } else t.newFirst = true;
     }
   }
   if (recovered) {
@@ -283,16 +284,10 @@ export function controlCongestion(t: Tcb, pass: AckPass): void {
     return;
   }
   const progress = (pass.flags & AckFlag.DATA_ACKED) !== 0 || (t.reordering > 3 && delivered > 0);
-  if (progress && pass.acked > 0 && windowUsed(t)) {
+  if (progress && pass.acked > 0 && windowInUse(t)) {
     t.controller.avoid(t, pass.acked);
     t.cwndStampUs = t.layer.ip.nowUs;
   }
-}
-
-/** RFC 7661's condition, as Linux takes it: the window is in use, so that it may grow. */
-function windowUsed(t: Tcb): boolean {
-  if (t.cwndLimited) return true;
-  return t.cwnd < t.ssthresh && t.cwnd < 2 * t.maxPacketsOut;
 }
 
 /** Sends again what is marked lost, as cwnd allows. True: more is waiting. */

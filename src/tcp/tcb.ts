@@ -200,6 +200,9 @@ export class Tcb {
   cwndUsed = 0;
   cwndStampUs = 0;
   cwndLimited = false;
+  /** The window was full in the round trip that ends at `cwndUsageSeq`. */
+  windowUsed = false;
+  cwndUsageSeq = 0;
   maxPacketsOut = 0;
   packetsOut = 0;
   sackedOut = 0;
@@ -218,6 +221,8 @@ export class Tcb {
   priorSsthresh = 0;
   prrDelivered = 0;
   prrOut = 0;
+  /** F-RTO's step 2b: the next output sends new data before what is marked lost. */
+  newFirst = false;
   /** F-RTO (RFC 5682): a timeout that may have been spurious. */
   frto = false;
   reordering = 3;
@@ -239,6 +244,7 @@ export class Tcb {
   rexmit: number = Rexmit.NONE;
   /** Time of the last transmission that the RTO counts from. */
   retransmits = 0;
+  synRetransmits = 0;
   probes = 0;
   rtoStartUs = 0;
   keepAlive = false;

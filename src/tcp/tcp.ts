@@ -86,6 +86,9 @@ export class TcpLayer {
   pieceLen = new Int32Array(256);
   pieceNext = new Int32Array(256);
   pieces = 0;
+  /** A SYN reopens a TIME-WAIT's 4-tuple: the ISN lies beyond the old numbers. */
+  reopens = false;
+  reopenIss = 0;
   readonly issKey: SipKey;
   readonly tsKey: SipKey;
   readonly portKey: SipKey;

@@ -26,6 +26,8 @@ export function segmentInTimeWait(t: Tcb, rx: Rx): boolean {
   const o = t.layer.options;
   if ((flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && mayReopen(t, rx)) {
     count(ip, Ctr.TcpExtTWRecycled);
+    t.layer.reopens = true;
+    t.layer.reopenIss = (t.sndNxt + 65_537) | 0;
     destroy(t, 0);
     return true;
   }

@@ -202,6 +202,7 @@ function onSynTimeout(t: Tcb): void {
   t.backoff++;
   count(t.layer.ip, Ctr.TcpExtTCPTimeouts);
   count(t.layer.ip, Ctr.TcpExtTCPSynRetrans);
+  t.synRetransmits++;
   sendSyn(t, passive, true);
   armRto(t);
 }

@@ -9,7 +9,6 @@ const QUOTA = 64;
 
 /** Delivers what is ready, at most `udpDrainDatagrams`; true when something is left. */
 export function drainReady(udp: UdpLayer): boolean {
-  udp.turn = (udp.turn + 1) | 0;
   let budget = udp.config.udpDrainDatagrams;
   const n = udp.ready.size;
   for (let i = 0; i < n && budget > 0; i++) {

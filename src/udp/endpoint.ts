@@ -42,9 +42,9 @@ export class Endpoint {
   /** `send` was refused: tell the program when there may be room. */
   blocked = false;
   writable = false;
-  /** Octets sent in the layer's turn `turn`. */
+  /** Octets sent in the turn that `ip.nowUs` names. */
   sent = 0;
-  turn = -1;
+  turnUs = -1;
   /** Datagrams received, sent, and lost for want of room, since the start. */
   received = 0;
   transmitted = 0;

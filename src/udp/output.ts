@@ -34,8 +34,9 @@ export function sendDatagram(
   if (udp.to.port === 0) return Code.EINVAL;
   const reached = reach(udp, e);
   if (reached !== Code.NONE) return reached;
-  if (e.turn !== udp.turn) {
-    e.turn = udp.turn;
+  // The clock stands still within a turn.
+  if (e.turnUs !== udp.ip.nowUs) {
+    e.turnUs = udp.ip.nowUs;
     e.sent = 0;
   }
   if (e.sent >= udp.config.udpSendOctets) return block(udp, e);

@@ -66,8 +66,6 @@ export class UdpLayer {
   readonly key = new Int32Array(9);
   /** Octets of queue memory held by all endpoints. */
   memory = 0;
-  /** Moves with each `drainReady`. */
-  turn = 0;
   /** Set by the stack: a call outside of drain has made work. */
   onWork: () => void = noWork;
   draining = false;

@@ -1,6 +1,7 @@
 // One IP layer with a device that remembers what it sends, a UDP layer on it, and packets made by
 // code of the test's own: the stack's builders and sums are not asked for the answer.
 
+import { expect } from 'vitest';
 import { Counters } from '../../src/base/counters.ts';
 import { Drop, dropName } from '../../src/base/drop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -33,7 +34,7 @@ export const IP_CONFIG: IpConfig = {
   pmtuMin: 552,
   pmtuExpireMs: 600_000,
   pmtuMaxEntries: 64,
-  txArenaOctets: 524_288,
+  txArenaOctets: 262_144,
 };
 
 export const UDP_CONFIG: UdpConfig = {
@@ -116,6 +117,14 @@ export function referenceSum(u8: Uint8Array, start = 0): number {
     if (s > 0xffff) s -= 0xffff;
   }
   return ~s & 0xffff;
+}
+
+/** Equality of long runs without vitest's element-wise walk. */
+export function expectSame(got: Uint8Array, want: Uint8Array): void {
+  expect(got.length).toBe(want.length);
+  for (let i = 0; i < got.length; i++) {
+    if (got[i] !== want[i]) expect(`octet ${i}: ${got[i]}`).toBe(`octet ${i}: ${want[i]}`);
+  }
 }
 
 export function quad(text: string): number[] {
@@ -233,11 +242,11 @@ export function cut(packet: Uint8Array, size: number, id = 0x1234): Uint8Array[]
   return out;
 }
 
-const RX_OCTETS = 1 << 20;
+const RX_OCTETS = 1 << 18;
 
 /** The layers, put together as stack/stack.ts does. */
 export class Bench {
-  readonly slab = new Slab(1 << 22, true);
+  readonly slab = new Slab(5 << 18, true);
   readonly counters = new Counters();
   readonly device: Device;
   readonly loopback: Loopback;
@@ -326,6 +335,15 @@ export class Bench {
       if (!more && !looped && this.udp.ready.size === 0) break;
     }
     flushLinks(this.ip);
+  }
+
+  /** One round of UDP's delivery; whether something is left. */
+  drainOnce(): boolean {
+    return udpDrain.drainReady(this.udp);
+  }
+
+  udpDeadline(): number {
+    return udpDrain.nextDeadline(this.udp);
   }
 
   advance(us: number): void {

@@ -5,7 +5,7 @@ import { Idents } from '../../src/ip/ident.ts';
 import { Verdict } from '../../src/ip/ip.ts';
 import { aim, begin, Path, selectPath, send } from '../../src/ip/output.ts';
 import { SeededRandom } from '../../src/base/random.ts';
-import { Bench, concat, pattern, referenceSum } from './fixture.ts';
+import { Bench, concat, expectSame, pattern, referenceSum } from './fixture.ts';
 
 interface Shape {
   mtu?: number;
@@ -106,11 +106,11 @@ describe('too large', () => {
           const parts = b.sent();
           for (const part of parts) expect(part.length).toBeLessThanOrEqual(mtu);
           if (data.length + 20 <= mtu) expect(parts.length).toBe(1);
-          expect(rebuilt(parts)).toEqual(data);
+          expectSame(rebuilt(parts), data);
           expect(new Set(parts.map((p) => p.slice(4, 6).join())).size).toBe(1);
         },
       ),
-      { numRuns: 150, seed: 21 },
+      { numRuns: 80, seed: 21 },
     );
   });
 
@@ -127,7 +127,7 @@ describe('too large', () => {
     for (const part of parts) verdict = other.arrive(part);
     expect(verdict).toBe(Verdict.DELIVER);
     const rx = other.ip.rx;
-    expect(rx.u8.slice(rx.l4Off, rx.l4Off + rx.l4Len)).toEqual(pattern(65_515));
+    expectSame(rx.u8.slice(rx.l4Off, rx.l4Off + rx.l4Len), pattern(65_515));
   });
 
   test('the transport checksum is completed before cutting, over odd pieces too (RFC 768)', () => {
@@ -144,13 +144,13 @@ describe('too large', () => {
   });
 
   test('an arena too small for the parts at hand is flushed without losing the packet', () => {
-    const b = new Bench({ txArenaOctets: 131_072 });
-    for (let i = 0; i < 20; i++) {
+    const b = new Bench({ txArenaOctets: 24_000 });
+    for (let i = 0; i < 30; i++) {
       const data = pattern(9000 + i, i);
       expect(transmit(b, data, { mtu: 576 })).toBe(0);
-      expect(rebuilt(b.device.take())).toEqual(data);
+      expectSame(rebuilt(b.device.take()), data);
     }
-    expect(b.device.flushes).toBeGreaterThan(2);
+    expect(b.device.flushes).toBeGreaterThan(10);
   });
 
   test('an arena that can never hold the headers is EMSGSIZE', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Verdict } from '../../src/ip/ip.ts';
-import { Bench, cut, ip4, pattern, udpPacket } from './fixture.ts';
+import { Bench, cut, expectSame, ip4, pattern, udpPacket } from './fixture.ts';
 
 const empty = (b: Bench): void => {
   expect(b.ip.reassembly.datagrams).toBe(0);
@@ -41,13 +41,13 @@ describe('any order gives the original (RFC 815)', () => {
           verdict = b.arrive(part);
         }
         expect(verdict).toBe(Verdict.DELIVER);
-        expect(payload(b)).toEqual(whole.slice(20));
+        expectSame(payload(b), whole.slice(20));
         expect(b.ip.rx.len).toBe(whole.length);
         expect(b.counters.get('IpReasmOKs')).toBe(1);
         expect(new Set(b.reasons())).toEqual(new Set(b.counters.drops[37] ? ['DUP_FRAG'] : []));
         empty(b);
       }),
-      { numRuns: 150, seed: 11 },
+      { numRuns: 100, seed: 11 },
     );
   });
 
@@ -60,7 +60,7 @@ describe('any order gives the original (RFC 815)', () => {
     for (const part of parts) verdict = b.arrive(part);
     expect(verdict).toBe(Verdict.DELIVER);
     expect(b.ip.rx.len).toBe(65_535);
-    expect(payload(b)).toEqual(whole.slice(20));
+    expectSame(payload(b), whole.slice(20));
   });
 
   test('two datagrams with different IDs, protocols and hosts do not mix (RFC 791 §3.2)', () => {
@@ -106,7 +106,7 @@ describe('what kills a datagram', () => {
     ['same start, shorter', [part(0, 64), part(0, 56)], 'FRAG_OVERLAP'],
     ['same place, other octets', [part(0, 64), part(0, 64, true, 2)], 'FRAG_OVERLAP'],
     ['two different ends', [part(64, 128, false), part(128, 192, false)], 'FRAG_OVERLAP'],
-    ['an end before what is held', [part(128, 192), part(0, 64, false)], 'FRAG_OVERLAP'],
+    ['an end before what is held', [part(128, 192), part(64, 96, false)], 'FRAG_OVERLAP'],
     ['something behind the end', [part(64, 128, false), part(128, 192)], 'FRAG_OVERLAP'],
     ['the end again, now with more to come', [part(64, 128, false), part(64, 128)], 'FRAG_OVERLAP'],
   ];

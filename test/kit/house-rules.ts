@@ -112,6 +112,7 @@ export const ranks: Rule = (source) => {
     const other = roomOf(target);
     if (other === room) continue;
     const rank = RANKS[other];
+    if (room === 'index' && other === 'core') continue;
     if (isDoor(other)) violations.push(at(source, node, `imports the door '${other}.ts'`));
     else if (rank === undefined) violations.push(at(source, node, `'${other}' has no rank`));
     else if (isDoor(room) ? rank > reach : rank >= reach) {
@@ -243,16 +244,24 @@ export const functionSize: Rule = (source) => {
     if (last - first + 1 > MOST_FUNCTION_LINES) {
       violations.push(at(source, node, `${name}: ${last - first + 1} lines`));
     }
+    // `_listen2` and its like are Node's methods, with Node's parameters.
+    if (name.startsWith('_')) return;
     const count = node.parameters.filter((p) => p.name.getText(source.ast) !== 'this').length;
     if (count > MOST_PARAMETERS) violations.push(at(source, node, `${name}: ${count} parameters`));
   });
   return violations;
 };
 
-export const fileSize: Rule = ({ path, text }) => {
+/** A file is a room to live in. */
+export const fileLength: Rule = ({ path, text }) => {
   const lines = text.split('\n');
   const count = lines.at(-1) === '' ? lines.length - 1 : lines.length;
-  const violations = count > MOST_FILE_LINES ? [`${path}:1  ${count} lines`] : [];
+  return count > MOST_FILE_LINES ? [`${path}:1  ${count} lines`] : [];
+};
+
+export const lineWidth: Rule = ({ path, text }) => {
+  const lines = text.split('\n');
+  const violations: Violation[] = [];
   for (let i = 0; i < lines.length; i++) {
     const columns = Array.from(lines[i] as string).length;
     if (columns > MOST_COLUMNS) violations.push(`${path}:${i + 1}  ${columns} columns`);

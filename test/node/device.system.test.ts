@@ -1,7 +1,7 @@
 // Devices that were there before, descriptors of the program's own, and refusals.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, read as readFd, write as writeFd } from 'node:fs';
+import { readdirSync, read as readFd, readFileSync, write as writeFd } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Slab } from '../../src/base/slab.ts';
@@ -37,7 +37,9 @@ function descriptorsOf(name: string): number[] {
   const found: number[] = [];
   for (const fd of readdirSync('/proc/self/fdinfo')) {
     try {
-      if (new RegExp(`^iff:\\s*${name}$`, 'm').test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')))
+      if (
+        new RegExp(`^iff:\\s*${name}$`, 'm').test(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
+      )
         found.push(Number(fd));
     } catch {
       // the descriptor of the listing itself

@@ -38,8 +38,13 @@ function rig() {
     batch(from, count) {
       const rows: string[] = [];
       for (let i = 0; i < count; i++) {
-        const [off, len, flags, type, size] = from.meta.subarray(i * 8, i * 8 + 5) as unknown as
-          [number, number, number, number, number];
+        const [off, len, flags, type, size] = from.meta.subarray(i * 8, i * 8 + 5) as unknown as [
+          number,
+          number,
+          number,
+          number,
+          number,
+        ];
         const text = Buffer.from(slab.u8.subarray(off, off + len)).toString('latin1');
         rows.push(`${text} ${flags} ${type} ${size}${off % 64 === 0 ? '' : ' unaligned'}`);
       }
@@ -50,7 +55,8 @@ function rig() {
   return { dev, link, slab, batches, failures };
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const turn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 describe('fromTuntap', () => {
   it('makes one batch of the chunks that come in one turn', async () => {

@@ -73,7 +73,7 @@ describe('a namespace that is not there', () => {
 
   it('is kept until the last device of the process is closed', () => {
     const links = ['n0', 'n1'].map((name) => TunLink.open({ name, netns: NAME }));
-    expect(ip('-br', 'link')).toMatch(/n0[^]*n1/);
+    expect(ip('-br', 'link')).toMatch(/n0[\s\S]*n1/);
     links[0]?.close();
     expect(existsSync(PATH)).toBe(true);
     links[1]?.close();

@@ -15,8 +15,10 @@ export interface Controller {
   sampled(t: Tcb, acked: number): void;
   /** The loss turned out not to be one: cwnd to go back to. */
   undo(t: Tcb): number;
-  /** Retransmission timeout, restart after idle: forget growth state. */
+  /** Retransmission timeout: forget growth state. */
   reset(t: Tcb): void;
+  /** Sending begins again after idle time. */
+  restart(t: Tcb): void;
 }
 
 /** Per-connection memory of a controller. */

@@ -22,8 +22,6 @@ class CubicMemory implements CongestionMemory {
   origin = 0;
   /** Reno's window had it run the same epoch. */
   wEst = 0;
-  /** When data last was in flight without a pause, µs. */
-  priorCwnd = 0;
 }
 
 function memory(t: Tcb): CubicMemory {
@@ -81,6 +79,16 @@ class Cubic implements Controller {
 
   undo(t: Tcb): number {
     return Math.max(t.cwnd, t.priorCwnd);
+  }
+
+  /** RFC 9438 §4.2: time in which nothing was sent does not count. */
+  restart(t: Tcb): void {
+    const m = memory(t);
+    if (m.epochUs < 0) return;
+    m.epochUs = t.layer.ip.nowUs;
+    m.origin = t.cwnd;
+    m.wEst = t.cwnd;
+    m.k = m.wMax > t.cwnd ? Math.cbrt((m.wMax - t.cwnd) / C) : 0;
   }
 
   reset(t: Tcb): void {

@@ -27,6 +27,8 @@ class NewReno implements Controller {
   }
 
   reset(_t: Tcb): void {}
+
+  restart(_t: Tcb): void {}
 }
 
 export const newReno: Controller = new NewReno();
