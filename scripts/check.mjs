@@ -11,7 +11,7 @@ const biome = join(ROOT, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
 const STEPS = [
   ['types', [tsc, '-p', 'test/tsconfig.json']],
   ['types of the core', [tsc, '-p', 'src/tsconfig.core.json']],
-  ['lint and format', [biome, 'ci', '--colors=off', '.']],
+  ['lint and format', [biome, 'ci', '--colors=off', '--max-diagnostics=100', '.']],
 ];
 
 setup({ native: false, dist: false });

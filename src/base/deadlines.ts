@@ -55,6 +55,11 @@ export class Deadlines {
     return id < this.#deadline.length ? (this.#deadline[id] as number) : NEVER;
   }
 
+  /** Whether `id` has a deadline: a boolean crosses a call without being boxed. */
+  isArmed(id: number): boolean {
+    return id < this.#deadline.length && this.#deadline[id] !== NEVER;
+  }
+
   /** Sets or moves the deadline of `id` to `us` (absolute, µs). */
   set(id: number, us: number): void {
     if (id >= this.#deadline.length) this.#grow(id);

@@ -2,6 +2,7 @@
 // fields that the layers have read so far. No layer keeps a reference to it.
 
 import type { Slab } from './slab.ts';
+import { Views } from './views.ts';
 
 /** What the link knows of a packet's checksum and origin. */
 export const RxFlag = {
@@ -27,6 +28,8 @@ export const DstKind = { UNICAST: 0, BROADCAST: 1, MULTICAST: 2 } as const;
 export class Rx {
   readonly u8: Uint8Array;
   readonly view: DataView;
+  /** For copies out of the packet. */
+  readonly views: Views;
 
   linkId = 0;
   /** First octet of the IP header. */
@@ -72,5 +75,6 @@ export class Rx {
   constructor(slab: Slab) {
     this.u8 = slab.u8;
     this.view = slab.view;
+    this.views = new Views(slab.u8);
   }
 }

@@ -140,7 +140,8 @@ export class Addresses {
     const mark = this.#table.get(all ? mappedLength(prefix) : EXACT, this.#load(prefix.address));
     if (mark < 0 || (this.#marks[mark] as Mark).unicast === 0) return -1;
     return this.#entries.findIndex(
-      (e) => e.all === all && e.address.equals(prefix.address) && (!all || e.length === prefix.length),
+      (e) =>
+        e.all === all && e.address.equals(prefix.address) && (!all || e.length === prefix.length),
     );
   }
 

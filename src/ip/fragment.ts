@@ -65,7 +65,9 @@ function fail(ip: IpLayer): Code {
   return Code.EMSGSIZE;
 }
 
-/** Sums transport header and pieces into the checksum field, which holds the pseudo-header's sum. */
+/**
+ * Sums transport header and pieces into the checksum field, which holds the pseudo-header's sum.
+ */
 function completeChecksum(ip: IpLayer): void {
   const tx = ip.tx;
   const u8 = ip.slab.u8;

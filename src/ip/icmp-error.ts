@@ -51,9 +51,22 @@ const EHOSTUNREACH = -113;
 
 // prettier-ignore
 const UNREACH_ERRNO = [
-  ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE, EOPNOTSUPP, ENETUNREACH,
-  EHOSTDOWN, ENONET, ENETUNREACH, EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH,
-  EHOSTUNREACH, EHOSTUNREACH,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  ENOPROTOOPT,
+  ECONNREFUSED,
+  EMSGSIZE,
+  EOPNOTSUPP,
+  ENETUNREACH,
+  EHOSTDOWN,
+  ENONET,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  EHOSTUNREACH,
+  EHOSTUNREACH,
+  EHOSTUNREACH,
 ];
 const UNREACH_HARD = [0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1];
 
@@ -98,8 +111,7 @@ function read(error: IcmpError, rx: Rx, quote: number, header: number): void {
   const u8 = rx.u8;
   error.type = icmp4.type(u8, rx.l4Off);
   error.code = icmp4.code(u8, rx.l4Off);
-  const tooBig =
-    error.type === icmp4.Type.DEST_UNREACH && error.code === icmp4.Unreach.FRAG_NEEDED;
+  const tooBig = error.type === icmp4.Type.DEST_UNREACH && error.code === icmp4.Unreach.FRAG_NEEDED;
   error.mtu = tooBig ? icmp4.mtu(u8, rx.l4Off) : 0;
   error.pointer = error.type === icmp4.Type.PARAM_PROBLEM ? icmp4.pointer(u8, rx.l4Off) : 0;
   error.protocol = ipv4.protocol(u8, quote);
@@ -135,8 +147,8 @@ const words = new Int32Array(4);
 
 /**
  * Takes the MTU of a "fragmentation needed" that the transport has recognised. A router that did
- * not say is answered with the next lower plateau (RFC 1191 §5). True when the path's MTU went down:
- * the epoch has moved, paths are to be asked for again.
+ * not say is answered with the next lower plateau (RFC 1191 §5). True when the path's MTU went
+ * down: the epoch has moved, paths are to be asked for again.
  */
 export function acceptPmtu(ip: IpLayer, error: IcmpError): boolean {
   const mtu = error.mtu === 0 ? plateauBelow(error.quotedLen) : error.mtu;

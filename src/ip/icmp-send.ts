@@ -105,7 +105,8 @@ function completePartial(ip: IpLayer, rx: Rx): void {
   if ((rx.flags & RxFlag.NEEDS_CSUM) === 0 || rx.gsoSize !== 0) return;
   let field = 0;
   if (rx.protocol === ipv4.Proto.UDP && rx.l4Len >= udp.HEADER) field = udp.Offset.CHECKSUM;
-  else if (rx.protocol === ipv4.Proto.TCP && rx.l4Len >= tcp.HEADER_LEN) field = tcp.CHECKSUM_OFFSET;
+  else if (rx.protocol === ipv4.Proto.TCP && rx.l4Len >= tcp.HEADER_LEN)
+    field = tcp.CHECKSUM_OFFSET;
   if (field === 0) return;
   const value = checksum.finish(ip.sum(rx.l4Off, rx.l4Len, 0));
   const zero = value === 0 && rx.protocol === ipv4.Proto.UDP;

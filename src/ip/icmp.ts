@@ -21,7 +21,9 @@ const COPY_LIMIT = 1024;
 
 const path = new Path();
 
-/** An ICMP message for us. ERROR: `ip.icmpError` holds an error about a TCP or UDP packet of ours. */
+/**
+ * An ICMP message for us. ERROR: `ip.icmpError` holds an error about a TCP or UDP packet of ours.
+ */
 export function input(ip: IpLayer, rx: Rx): Verdict {
   count(ip, Ctr.IcmpInMsgs);
   if (rx.l4Len < icmp4.HEADER) return bad(ip, rx, Drop.PKT_TOO_SMALL);
@@ -105,5 +107,6 @@ function writeReply(ip: IpLayer, rx: Rx, l4: number, whole: boolean): void {
   const was = view.getUint16(l4);
   view.setUint16(l4, icmp4.Type.ECHO_REPLY << 8);
   const field = checksum.update(icmp4.checksum(u8, l4), was, icmp4.Type.ECHO_REPLY << 8);
-  view.setUint16(l4 + icmp4.Offset.CHECKSUM, field);
+  // A message of zeros alone must not carry 0: 0xffff is right for it and for every other.
+  view.setUint16(l4 + icmp4.Offset.CHECKSUM, field === 0 ? 0xffff : field);
 }

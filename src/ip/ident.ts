@@ -1,7 +1,7 @@
 // Identification of IPv4 datagrams that may be fragmented (RFC 6864 §4.3): not repeated for a
 // (source, destination, protocol) before 65,536 others, and no counter that somebody else can
-// watch. Each flow has a counter of its own in a bounded cache and a keyed offset of its own; a flow
-// that comes back after eviction goes on above every count that its set has seen.
+// watch. Each flow has a counter of its own in a bounded cache and a keyed offset of its own; a
+// flow that comes back after eviction goes on above every count that its set has seen.
 // @hot
 
 import { FlowHash, mix, SipKey, sipHash } from '../base/hash.ts';

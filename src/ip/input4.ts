@@ -1,5 +1,5 @@
-// An IPv4 packet arrives (RFC 791, RFC 1122 §3.2.1): lengths, checksum, options, addresses, fragments,
-// each in one place. What passes is described in `rx` for the transport.
+// An IPv4 packet arrives (RFC 791, RFC 1122 §3.2.1): lengths, checksum, options, addresses,
+// fragments, each in one place. What passes is described in `rx` for the transport.
 // @hot
 
 import { Ctr } from '../base/counters.ts';
@@ -16,7 +16,9 @@ const IN_OCTETS = Ctr.IpExtInOctets;
 const IN_NO_ECT = Ctr.IpExtInNoECTPkts;
 const IN_DELIVERS = Ctr.IpInDelivers;
 
-/** Octets of TCP header that a first fragment must hold so that no filter is misled (RFC 1858 §3). */
+/**
+ * Octets of TCP header that a first fragment must hold so that no filter is misled (RFC 1858 §3).
+ */
 const TCP_HEADER = 20;
 const TCP_DATA_OFFSET = 12;
 

@@ -1,5 +1,5 @@
-// An IPv6 packet arrives (RFC 8200 §3). The base header is checked as it must be; what lies behind it
-// has no reader yet, so a sound packet ends as UNHANDLED_PROTO.
+// An IPv6 packet arrives (RFC 8200 §3). The base header is checked as it must be; what lies behind
+// it has no reader yet, so a sound packet ends as UNHANDLED_PROTO.
 
 import { Ctr } from '../base/counters.ts';
 import { Drop } from '../base/drop.ts';

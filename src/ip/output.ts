@@ -1,5 +1,5 @@
-// The way down: room for headers, the IPv4 header, the pseudo-header sum, fragmentation
-// (RFC 791 §3.2, RFC 1122 §3.2.1, RFC 6864). A transport calls `begin`, writes at the offset it got,
+// The way down: room for headers, the IPv4 header, the pseudo-header sum, fragmentation (RFC 791
+// §3.2, RFC 1122 §3.2.1, RFC 6864). A transport calls `begin`, writes at the offset it got,
 // describes the packet in `ip.tx`, and calls `send`.
 // @hot
 
@@ -146,8 +146,15 @@ function writeHeader4(ip: IpLayer, total: number): void {
   const word1 = (id << 16) | (df ? ipv4.DF : 0);
   const word2 = (tx.ttl << 24) | (tx.protocol << 16);
   const s =
-    (word0 >>> 16) + (word0 & 0xffff) + (word1 >>> 16) + (word1 & 0xffff) + (word2 >>> 16) +
-    (tx.src3 >>> 16) + (tx.src3 & 0xffff) + (tx.dst3 >>> 16) + (tx.dst3 & 0xffff);
+    (word0 >>> 16) +
+    (word0 & 0xffff) +
+    (word1 >>> 16) +
+    (word1 & 0xffff) +
+    (word2 >>> 16) +
+    (tx.src3 >>> 16) +
+    (tx.src3 & 0xffff) +
+    (tx.dst3 >>> 16) +
+    (tx.dst3 & 0xffff);
   view.setInt32(off, word0);
   view.setInt32(off + 4, word1);
   view.setInt32(off + 8, word2 | checksum.finish(s));

@@ -1,5 +1,5 @@
-// Longest-prefix match over 128-bit addresses (IPv4 mapped): one open-addressing table whose keys are
-// (length, masked words), asked once for each prefix length in use, longest first. Thousands of
+// Longest-prefix match over 128-bit addresses (IPv4 mapped): one open-addressing table whose keys
+// are (length, masked words), asked once for each prefix length in use, longest first. Thousands of
 // prefixes cost no more than ten; a lookup makes at most 33 (IPv4) or 129 probes of a short run.
 // The prefixes are the program's own, so nothing an attacker sends chooses what the table holds.
 // @hot
@@ -17,7 +17,7 @@ const SMALLEST = 32;
 const V4_BITS = 96;
 
 export class PrefixTable {
-  #cells: Int32Array = emptyCells(SMALLEST);
+  #cells: Int32Array = grownCells(SMALLEST);
   #mask = SMALLEST - 1;
   #size = 0;
   /** Prefixes held of each length. */
@@ -142,7 +142,7 @@ export class PrefixTable {
   #grow(): void {
     const old = this.#cells;
     const n = (this.#mask + 1) * 2;
-    this.#cells = emptyCells(n);
+    this.#cells = grownCells(n);
     this.#mask = n - 1;
     for (let at = 0; at < old.length; at += STRIDE) {
       if (old[at + VALUE] !== FREE) this.#place(old, at, old[at + VALUE] as number);
@@ -167,6 +167,6 @@ function hashOf(key: Int32Array, off: number): number {
   return mix(h, key[off + 1] as number, ODD);
 }
 
-function emptyCells(n: number): Int32Array {
+function grownCells(n: number): Int32Array {
   return new Int32Array(n * STRIDE).fill(FREE);
 }

@@ -1,5 +1,5 @@
-// Reassembly of IPv4 fragments (RFC 791 §3.2, RFC 815, RFC 1122 §3.3.2). Fragments of a datagram are
-// kept as they came, sorted and disjoint: with overlap forbidden, RFC 815's hole list is empty
+// Reassembly of IPv4 fragments (RFC 791 §3.2, RFC 815, RFC 1122 §3.3.2). Fragments of a datagram
+// are kept as they came, sorted and disjoint: with overlap forbidden, RFC 815's hole list is empty
 // exactly when the octets held add up to the end that the last fragment set. Finding the place is a
 // bisection; everything is bounded: fragments of a datagram, datagrams, octets in all and octets of
 // one source, with what they cost to keep included. The least recently touched datagram goes first.
@@ -304,8 +304,8 @@ function addDrops(ip: IpLayer, reason: Drop, n: number): void {
 }
 
 /**
- * Gives up what is older than the timeout; when the first fragment was there, its sender hears of it
- * (RFC 1122 §3.3.2, RFC 792: Time Exceeded, code 1).
+ * Gives up what is older than the timeout; when the first fragment was there, its sender hears of
+ * it (RFC 1122 §3.3.2, RFC 792: Time Exceeded, code 1).
  */
 export function expireFragments(ip: IpLayer): void {
   const store = ip.reassembly;

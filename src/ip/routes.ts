@@ -68,7 +68,9 @@ export class Routes {
     return this.#table.lookup(a, b, c, d);
   }
 
-  /** Index of the new route, or of an equal one that is there already; -1 when the table is full. */
+  /**
+   * Index of the new route, or of an equal one that is there already; -1 when the table is full.
+   */
   add(spec: RouteSpec): number {
     const same = this.find(spec);
     if (same >= 0) return same;

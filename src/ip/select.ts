@@ -1,5 +1,5 @@
-// Choice of link, source and MTU for a destination (RFC 1122 §3.3.1, §3.3.4.3): what is ours goes by
-// the stack's own loopback, the rest by the longest route.
+// Choice of link, source and MTU for a destination (RFC 1122 §3.3.1, §3.3.4.3): what is ours goes
+// by the stack's own loopback, the rest by the longest route.
 
 import { Code } from '../base/code.ts';
 import { DstKind } from '../base/rx.ts';

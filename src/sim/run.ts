@@ -180,6 +180,7 @@ class Run {
       };
     }
     this.#rules.slackUs = turnUs * 2 + 1_000;
+    this.#rules.fixedIss = wrap;
     this.#scenario = `turn ${turnUs} µs${wrap ? ', ISN before the wrap' : ''}`;
     return [a, b];
   }

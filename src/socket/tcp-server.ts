@@ -136,6 +136,7 @@ export class TcpServer implements ListenerUser {
   accepted(t: Tcb): void {
     const s = new TcpSocket(t, NOBODY);
     applyOptions(t, this.#options);
+    if (this.#options.controller !== undefined) s.setController(this.#options.controller);
     let handler: TcpHandler | null = null;
     try {
       handler = this.handler.accept(this, s);

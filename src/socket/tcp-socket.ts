@@ -2,7 +2,7 @@
 
 import { Code, CodeError } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
-import type { Controller } from '../tcp/congestion/controller.ts';
+import { type Controller, useController } from '../tcp/congestion/controller.ts';
 import { State } from '../tcp/state.ts';
 import { type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
@@ -201,6 +201,18 @@ export class TcpSocket implements TcpUser {
     if (on && !this.#closed) user.queued(this.tcb);
   }
 
+  /** Changes the congestion controller, also of a running connection. */
+  setController(controller: Controller): void {
+    useController(this.tcb, controller);
+  }
+
+  /** The program's own limit of the sending rate, octets per second; 0 = none. */
+  setMaxPacingRate(octetsPerSecond: number): void {
+    const t = this.tcb;
+    t.maxPacingRate = octetsPerSecond;
+    if (!t.controller.drives) t.pacingRate = octetsPerSecond;
+  }
+
   /** RFC 9293 §3.8.4. Times in ms. */
   setKeepAlive(on: boolean, idleMs = 0, intervalMs = 0, probes = 0): void {
     const t = this.tcb;
@@ -296,6 +308,7 @@ export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
 }
 
 export function applyOptions(t: Tcb, o: TcpOptions): void {
+  if (o.controller !== undefined) t.wantedController = o.controller;
   if (o.noDelay !== undefined) t.noDelay = o.noDelay;
   if (o.keepAlive !== undefined) t.keepAlive = o.keepAlive;
   if (o.keepAliveIdleMs !== undefined && o.keepAliveIdleMs > 0) t.keepIdleMs = o.keepAliveIdleMs;

@@ -254,7 +254,9 @@ export class UdpSocket {
     this.#endpoint.broadcast = on;
   }
 
-  /** With `on` a datagram that does not fit the path is EMSGSIZE instead of fragments (RFC 8085). */
+  /**
+   * With `on` a datagram that does not fit the path is EMSGSIZE instead of fragments (RFC 8085).
+   */
   setDontFragment(on: boolean): void {
     this.#endpoint.dontFragment = on;
   }

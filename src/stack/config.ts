@@ -89,6 +89,8 @@ const TCP: TcpConfig = {
   controller: cubic, // RFC 9438
   idleRestart: true, // RFC 5681 §4.1
   lossProbe: true, // RFC 8985 §7
+  hystart: 1, // 0 off, 1 HyStart++ (RFC 9406), 2 classic (Linux's CUBIC)
+  ecn: 2, // 0 never, 1 ask and accept, 2 accept; RFC 3168, Linux tcp_ecn
   testIss: -1, // tests only: a fixed ISN; -1 = RFC 6528
   testTsOffset: -1, // tests only
 };

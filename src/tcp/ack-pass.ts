@@ -20,6 +20,8 @@ export const AckFlag = {
   DATA: 512,
   /** A D-SACK said that a tail loss probe was not needed. */
   TLP_DSACK: 1024,
+  /** The peer echoes a congestion mark. */
+  ECE: 2048,
 } as const;
 
 export class AckPass {
@@ -36,6 +38,16 @@ export class AckPass {
   /** RTT of the newest SACKed data, µs; -1 = none. */
   sackRttUs = -1;
   dupAcks = 0;
+  /** When the newest of what was sent once and is acknowledged now left, µs; -1 = none is. */
+  firstSentUs = -1;
+  /** Delivery rate (rate.ts): the newest delivered transmission, and the sample made of it. */
+  rateDelivered = 0;
+  rateDeliveredUs = 0;
+  rateSentUs = -1;
+  rateAppLimited = false;
+  sendUs = 0;
+  rateSegments = -1;
+  intervalUs = -1;
 
   begin(una: number, delivered: number, lost: number, inFlight: number, packetsOut: number): void {
     this.flags = 0;
@@ -48,5 +60,8 @@ export class AckPass {
     this.rttUs = -1;
     this.sackRttUs = -1;
     this.dupAcks = 0;
+    this.firstSentUs = -1;
+    this.rateSentUs = -1;
+    this.rateAppLimited = false;
   }
 }

@@ -6,8 +6,10 @@
 import * as seq from '../base/seq.ts';
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count } from '../ip/ip.ts';
+import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { timestampNow } from './isn.ts';
+import { noteDelivered } from './rate.ts';
 import { adaptWindow, rackUpdate } from './rack.ts';
 import { controlCongestion, endReduction, enterCwr, onAcknowledgment } from './recovery.ts';
 import { splitRecord } from './records.ts';
@@ -38,6 +40,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   pass.begin(t.sndUna, t.delivered, t.lostOut, inFlight(t), t.packetsOut);
   t.rackAdvanced = false;
   if (rx.dataLen > 0) pass.flags |= AckFlag.DATA;
+  if ((rx.segFlags & Flag.ECE) !== 0) pass.flags |= AckFlag.ECE;
   t.lastAckInUs = layer.ip.nowUs;
   t.keepSent = 0;
   if (!old) {
@@ -99,7 +102,6 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
   const b = t.board;
   const octets = seq.diff(ack, t.sndUna);
   t.sndUna = ack;
-  let firstSent = -1;
   while (b.head !== NIL) {
     const i = b.head;
     if (seq.ge(p.start[i] as number, ack)) break;
@@ -110,13 +112,14 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
       if ((flags & Seg.RETRANS) !== 0) t.retransOut -= n;
       pass.flags |= AckFlag.RETRANS_ACKED;
     } else if ((flags & Seg.SACKED) === 0) {
-      firstSent = p.sentUs[i] as number;
+      pass.firstSentUs = p.sentUs[i] as number;
       if (seq.lt(p.start[i] as number, t.fackSeq)) noteReordering(t);
       if (seq.le(p.end[i] as number, t.highSeq)) pass.flags |= AckFlag.ORIGINAL;
     }
     if ((flags & Seg.SACKED) !== 0) t.sackedOut -= n;
     else {
       t.delivered += n;
+      noteDelivered(t, i, pass);
       rackUpdate(t, i, (flags & Seg.EVER) !== 0);
     }
     if ((flags & Seg.LOST) !== 0) t.lostOut -= n;
@@ -126,14 +129,13 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
     else pass.flags |= AckFlag.DATA_ACKED;
     remove(p, b, i);
   }
-  settle(t, ack, octets, pass, firstSent);
+  settle(t, ack, octets, pass);
 }
 
-function settle(t: Tcb, ack: number, octets: number, pass: AckPass, firstSent: number): void {
+function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   const layer = t.layer;
-  t.deliveredUs = layer.ip.nowUs;
-  if (firstSent >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
-    pass.rttUs = Math.max(1, layer.ip.nowUs - firstSent);
+  if (pass.firstSentUs >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
+    pass.rttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
   }
   if (!t.sackOk && pass.acked > 0) t.sackedOut = Math.max(0, Math.min(t.sackedOut, t.packetsOut - 1));
   const upTo = seq.gt(ack, t.sndEnd) ? t.sndEnd : ack;
@@ -280,7 +282,7 @@ function markOne(t: Tcb, i: number, pass: AckPass): void {
   unlinkTime(p, t.board, i);
   t.sackedOut += n;
   t.delivered += n;
-  t.deliveredUs = t.layer.ip.nowUs;
+  noteDelivered(t, i, pass);
   if (seq.gt(end, t.fackSeq)) t.fackSeq = end;
   pass.flags |= AckFlag.SACKED;
 }

@@ -31,6 +31,7 @@ function releaseSending(t: Tcb): void {
   clearTimer(t, Timer.REXMIT);
   clearTimer(t, Timer.DELACK);
   clearTimer(t, Timer.KEEP);
+  clearTimer(t, Timer.PACE);
 }
 
 /** Gives back what receiving holds. */

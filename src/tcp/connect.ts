@@ -8,6 +8,7 @@ import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { processAck } from './ack.ts';
 import { fail, setState } from './close.ts';
+import { acceptSyn, acceptSynAck } from './ecn.ts';
 import { agree, prepare } from './listen.ts';
 import { sendSyn } from './output.ts';
 import { refuse } from './refuse.ts';
@@ -62,7 +63,11 @@ export function segmentInSynSent(t: Tcb, rx: Rx): Verdict {
   t.rcvWup = t.rcvNxt;
   t.spaceSeq = t.rcvNxt;
   agree(t);
-  if (!hasAck) return crossing(t, rx);
+  if (!hasAck) {
+    acceptSyn(t, flags);
+    return crossing(t, rx);
+  }
+  acceptSynAck(t, flags);
   t.sndWnd = rx.segWnd;
   t.maxWnd = Math.max(t.maxWnd, rx.segWnd);
   t.sndWl1 = rx.segSeq;

@@ -122,7 +122,9 @@ function deliver(tcp: TcpLayer, t: Tcb): void {
     t.ring.release();
   }
   if (t.rcvRead !== before && t.ackWish !== AckWish.NOW) windowOpened(t);
-  if (t.finReceived && !t.endTold && !t.paused && unread(t) === 0 && t.user !== null) {
+  // a program that has closed or aborted in `data` does not want to hear of the end
+  const letGo = t.closeCode !== 0 || t.orphan || t.paused;
+  if (!letGo && t.finReceived && !t.endTold && unread(t) === 0 && t.user !== null) {
     t.endTold = true;
     t.user.ended();
   }

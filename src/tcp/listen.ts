@@ -8,6 +8,8 @@ import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import { Flag } from '../wire/tcp.ts';
 import { setState } from './close.ts';
+import { useController } from './congestion/controller.ts';
+import { acceptSyn } from './ecn.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
 import { sendSyn } from './output.ts';
@@ -113,6 +115,7 @@ function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
   t.maxWnd = rx.segWnd;
   t.sndWl1 = rx.segSeq;
   agree(t);
+  acceptSyn(t, rx.segFlags);
   t.sndUna = t.iss;
   t.sndNxt = (t.iss + 1) | 0;
   t.sndEnd = t.sndNxt;
@@ -128,9 +131,8 @@ export function prepare(t: Tcb): void {
   const c = t.layer.config;
   t.ttl = t.layer.ip.config.defaultTtl;
   t.sndBuf = c.sndBufInitial;
-  t.controller = c.controller;
-  t.congestionMemory = c.controller.start(t);
   t.cwnd = c.initialCwnd;
+  useController(t, t.wantedController ?? c.controller);
   t.rtoUs = c.rtoInitialMs * 1000;
   t.rttvarUs = c.rtoInitialMs * 1000;
   advertiseMss(t);

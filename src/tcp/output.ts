@@ -14,6 +14,9 @@ import { putTimestamps } from '../wire/tcp-options.ts';
 import { timestampNow } from './isn.ts';
 import { putSynOptions, putSackBlocks, sackOptionLen, synOptionLen } from './options.ts';
 import { restartAfterIdle, validateCwnd } from './cwnd.ts';
+import { dataFlags, synAckFlags, synFlags, tosOf } from './ecn.ts';
+import { burstLimit, mustWait, notePaced } from './pacing.ts';
+import { checkAppLimited, stampSent } from './rate.ts';
 import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
 import { AckWish, Ca, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
@@ -25,11 +28,13 @@ const COPY_MAX = 192;
 const MAX_IP = 65535;
 
 /** Lays header and payload of one segment out and sends it. `seqNo` … `seqNo + len`. */
-export function emit(t: Tcb, seqNo: number, len: number, flags: number): number {
+export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number {
   const layer = t.layer;
   const ip = layer.ip;
   const family = t.path.family;
-  const syn = (flags & Flag.SYN) !== 0;
+  const syn = (wanted & Flag.SYN) !== 0;
+  const fresh = len > 0 && !syn && seqNo === t.sndNxt;
+  const flags = syn || (wanted & Flag.RST) !== 0 ? wanted : wanted | dataFlags(t, fresh);
   let optLen = 0;
   if (syn) optLen = synOptionLen(t, (flags & Flag.ACK) !== 0);
   else {
@@ -59,7 +64,7 @@ export function emit(t: Tcb, seqNo: number, len: number, flags: number): number 
   tx.csumOffset = CHECKSUM_OFFSET;
   tx.family = family;
   tx.protocol = 6;
-  tx.tos = t.tos;
+  tx.tos = tosOf(t, fresh);
   tx.ttl = t.ttl;
   tx.flags = TxFlag.DF;
   let sent = len;
@@ -150,9 +155,10 @@ export function sendSyn(t: Tcb, ack: boolean, again: boolean): void {
   }
   p.sentUs[i] = t.layer.ip.nowUs;
   p.delivered[i] = 0;
-  p.deliveredUs[i] = t.layer.ip.nowUs;
+  p.deliveredUs[i] = 0;
   p.firstSentUs[i] = t.layer.ip.nowUs;
-  emit(t, t.iss, 0, ack ? Flag.SYN | Flag.ACK : Flag.SYN);
+  const ecn = ack ? synAckFlags(t) : synFlags(t);
+  emit(t, t.iss, 0, ecn | (ack ? Flag.SYN | Flag.ACK : Flag.SYN));
 }
 
 /** Most payload octets of one super-segment on this path. */
@@ -176,7 +182,9 @@ function nextLength(t: Tcb): number {
     t.cwndLimited = true;
     return 0;
   }
-  let len = Math.min(unsent, usable, quota * t.mss, superLimit(t));
+  // CWR belongs on one wire segment only: the one that says it goes alone
+  const most = t.ecnReduced ? t.mss : Math.min(superLimit(t), burstLimit(t));
+  let len = Math.min(unsent, usable, quota * t.mss, most);
   if (len >= t.mss) {
     const tail = len % t.mss;
     // a partial segment in front of more data, or one that Nagle holds back, stays behind
@@ -203,12 +211,14 @@ export function outputNew(t: Tcb, budget: number): boolean {
   if (t.packetsOut === 0) restartAfterIdle(t);
   t.cwndLimited = false;
   const more = sendRounds(t, budget);
+  if (!more) checkAppLimited(t);
   validateCwnd(t);
   return more;
 }
 
 function sendRounds(t: Tcb, budget: number): boolean {
   for (let n = 0; n < budget; n++) {
+    if (mustWait(t)) return false;
     const len = nextLength(t);
     const last = seq.diff(t.sndEnd, t.sndNxt) === len;
     const fin = t.finQueued && !t.finSent && last && finFits(t, len);
@@ -217,6 +227,7 @@ function sendRounds(t: Tcb, budget: number): boolean {
       return false;
     }
     sendNext(t, len, fin, last);
+    notePaced(t, len);
   }
   return true;
 }
@@ -255,19 +266,11 @@ function pushes(t: Tcb, len: number): boolean {
 /** Notes a transmission of new data in the scoreboard and arms the timers. */
 function record(t: Tcb, start: number, end: number, flags: number): void {
   const p = t.layer.segs;
-  const now = t.layer.ip.nowUs;
   const segs = segments(t, seq.diff(end, start));
-  if (t.packetsOut === 0) {
-    t.firstSentUs = now;
-    t.deliveredUs = now;
-  }
   const i = append(p, t.board, start, end);
   p.flags[i] = flags;
   p.segs[i] = segs;
-  p.sentUs[i] = now;
-  p.delivered[i] = t.delivered;
-  p.deliveredUs[i] = t.deliveredUs;
-  p.firstSentUs[i] = t.firstSentUs;
+  stampSent(t, i);
   const wasIdle = t.packetsOut === 0;
   t.packetsOut += segs;
   if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += segs;

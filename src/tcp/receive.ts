@@ -11,6 +11,7 @@ import * as seq from '../base/seq.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { enterTimeWait, setState } from './close.ts';
+import { noteMarks } from './ecn.ts';
 import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { clearTimer, type TcpLayer, Timer, timerArmed, wake } from './tcp.ts';
@@ -28,6 +29,7 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   let len = rx.dataLen;
   const fin = (rx.segFlags & Flag.FIN) !== 0;
   if (len === 0 && !fin) return Verdict.DONE;
+  noteMarks(t, rx);
   const old = seq.diff(t.rcvNxt, start);
   if (old > 0) {
     // the front is a duplicate: RFC 2883 wants it told
@@ -253,7 +255,7 @@ function scheduleAck(t: Tcb, rx: Rx, len: number, fin: boolean): void {
   const wire = rx.gsoSize > 0 && len > rx.gsoSize ? Math.ceil(len / rx.gsoSize) : 1;
   const size = rx.gsoSize > 0 ? Math.min(rx.gsoSize, len) : len;
   if (size > t.rcvMss || (size >= 88 && t.rcvMss === 536)) t.rcvMss = Math.min(size, t.advMss);
-  adaptInterval(t, now);
+  adaptInterval(t);
   t.lastDataInUs = now;
   if (len > 0) t.unacked += wire;
   wake(t, Ready.OUTPUT);
@@ -268,14 +270,14 @@ function scheduleAck(t: Tcb, rx: Rx, len: number, fin: boolean): void {
 }
 
 /** The delay follows the gaps between segments (Linux's ato), within the knobs' bounds. */
-function adaptInterval(t: Tcb, now: number): void {
+function adaptInterval(t: Tcb): void {
   const min = t.layer.config.delayedAckMinMs * 1000;
   if (t.atoUs === 0) {
     t.quickAcks = MAX_QUICK_ACKS;
     t.atoUs = min;
     return;
   }
-  const gap = now - t.lastDataInUs;
+  const gap = t.layer.ip.nowUs - t.lastDataInUs;
   if (gap <= min / 2) t.atoUs = t.atoUs / 2 + min / 2;
   else if (gap < t.atoUs) t.atoUs = Math.min(t.atoUs / 2 + gap, t.rtoUs);
   else if (gap > t.rtoUs) t.quickAcks = Math.min(MAX_QUICK_ACKS, Math.max(t.quickAcks, 2));

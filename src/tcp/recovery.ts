@@ -8,7 +8,10 @@ import { Ctr, count } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
+import { takeEcho } from './ecn.ts';
 import { emit } from './output.ts';
+import { notePaced, mustWait } from './pacing.ts';
+import { sampleRate, stampSent } from './rate.ts';
 import { detectLosses } from './rack.ts';
 import { splitRecord } from './records.ts';
 import { NIL, resent, Seg, unlinkTime } from './scoreboard.ts';
@@ -60,6 +63,7 @@ export function onAcknowledgment(t: Tcb, pass: AckPass): void {
     if (t.ca <= Ca.DISORDER) tryUndoDsack(t);
     identifyLoss(t, pass);
     if (t.lostOut === 0) {
+      takeEcho(t, pass);
       tryOpen(t);
       return;
     }
@@ -196,6 +200,7 @@ export function currentSsthresh(t: Tcb): number {
 }
 
 export function endReduction(t: Tcb): void {
+  if (t.controller.drives) return;
   if (t.ca === Ca.CWR || (t.canUndo && t.ssthresh < 0x7fffffff)) {
     t.cwnd = Math.max(Math.min(t.ssthresh, t.cwndClamp), 1);
     t.cwndStampUs = t.layer.ip.nowUs;
@@ -278,6 +283,11 @@ function reduce(t: Tcb, pass: AckPass, delivered: number, lost: number): void {
 
 /** cwnd after an acknowledgment: PRR while reducing, else the controller. */
 export function controlCongestion(t: Tcb, pass: AckPass): void {
+  sampleRate(t, pass);
+  if (t.controller.drives) {
+    t.controller.drive(t, pass);
+    return;
+  }
   const delivered = t.delivered - pass.priorDelivered;
   if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) {
     reduce(t, pass, delivered, (pass.flags & AckFlag.LOST) !== 0 ? 1 : 0);
@@ -304,6 +314,7 @@ export function retransmitLost(t: Tcb, budget: number): boolean {
       return false;
     }
     if (left-- === 0) return true;
+    if (mustWait(t)) return false;
     const sent = retransmit(t, i, quota);
     if (sent < 0) return false;
     if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += sent;
@@ -335,6 +346,7 @@ export function retransmit(t: Tcb, i: number, quota: number): number {
   if (sent < len) splitRecord(t, i, (start + sent) | 0);
   const n = (p.segs[i] as number);
   noteRetransmit(t, i, n, sent);
+  notePaced(t, sent);
   return n;
 }
 
@@ -348,10 +360,7 @@ function noteRetransmit(t: Tcb, i: number, n: number, octets: number): void {
   const flags = p.flags[i] as number;
   if ((flags & Seg.RETRANS) === 0) t.retransOut += n;
   p.flags[i] = flags | Seg.RETRANS | Seg.EVER;
-  p.sentUs[i] = t.layer.ip.nowUs;
-  p.delivered[i] = t.delivered;
-  p.deliveredUs[i] = t.deliveredUs;
-  p.firstSentUs[i] = t.firstSentUs;
+  stampSent(t, i);
   resent(p, t.board, i);
   if (t.retransStamp === 0) t.retransStamp = Math.floor(t.layer.ip.nowUs / 1000) + 1;
   t.undoRetrans = Math.max(t.undoRetrans, 0) + n;

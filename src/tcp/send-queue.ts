@@ -214,6 +214,8 @@ function fill(to: Uint8Array, at: number, from: Uint8Array, off: number, len: nu
     for (let i = 0; i < len; i++) to[at + i] = from[off + i] as number;
   } else if (to === from) {
     to.copyWithin(at, off, off + len);
+  } else if (off === 0 && len === from.length) {
+    to.set(from, at);
   } else {
     to.set(from.subarray(off, off + len), at);
   }

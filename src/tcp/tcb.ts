@@ -166,6 +166,13 @@ export class Tcb {
   /** When a segment outside of the window was last answered. */
   oowAckUs = 0;
 
+  // --- explicit congestion notification --------------------------------------------------------
+  ecnOk = false;
+  /** A mark has come: ECE goes on every acknowledgment until the peer's CWR. */
+  ecnEcho = false;
+  /** cwnd was reduced: the next new data says CWR. */
+  ecnReduced = false;
+
   // --- options -------------------------------------------------------------------------------
   tsOk = false;
   sackOk = false;
@@ -190,6 +197,8 @@ export class Tcb {
 
   // --- congestion and recovery ---------------------------------------------------------------
   controller: Controller = newReno;
+  /** Asked for before the connection opened. */
+  wantedController: Controller | null = null;
   congestionMemory: CongestionMemory | null = null;
   ca: number = Ca.OPEN;
   cwnd = 10;
@@ -239,6 +248,17 @@ export class Tcb {
   fackSeq = 0;
   tlpHighSeq = 0;
   tlpRetrans = false;
+
+  // --- pacing and delivery rate ----------------------------------------------------------------
+  /** Octets per second; 0 = unpaced. */
+  pacingRate = 0;
+  /** The program's own limit; 0 = none. */
+  maxPacingRate = 0;
+  /** Earliest time of the next departure. */
+  paceUs = 0;
+  headerOctets = 40;
+  /** The last delivery rate sample, octets per second. */
+  rate = 0;
 
   // --- timers --------------------------------------------------------------------------------
   rexmit: number = Rexmit.NONE;

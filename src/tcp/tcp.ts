@@ -53,13 +53,17 @@ export interface TcpConfig {
   controller: Controller;
   idleRestart: boolean;
   lossProbe: boolean;
+  /** EcnMode of ecn.ts. */
+  ecn: number;
+  /** HystartMode of congestion/hystart.ts. */
+  hystart: number;
   testIss: number;
   testTsOffset: number;
 }
 
 /** Timers of one connection: id = slot * TIMERS + kind. */
-export const Timer = { REXMIT: 0, DELACK: 1, KEEP: 2, LINGER: 3 } as const;
-export const TIMERS = 4;
+export const Timer = { REXMIT: 0, DELACK: 1, KEEP: 2, LINGER: 3, PACE: 4 } as const;
+export const TIMERS = 5;
 
 export class TcpLayer {
   readonly ip: IpLayer;
@@ -169,5 +173,5 @@ export function clearTimer(t: Tcb, kind: number): void {
 }
 
 export function timerArmed(t: Tcb, kind: number): boolean {
-  return t.layer.deadlines.deadline(t.slot * TIMERS + kind) !== Infinity;
+  return t.layer.deadlines.isArmed(t.slot * TIMERS + kind);
 }

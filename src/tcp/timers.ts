@@ -7,6 +7,7 @@ import { Code } from '../base/code.ts';
 import { Ctr, count } from '../ip/ip.ts';
 
 import { destroy, fail } from './close.ts';
+import { suspectEcn } from './ecn.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { reduceMssOnBlackHole } from './mss.ts';
 import { scan } from './rack.ts';
@@ -96,6 +97,7 @@ function onTimer(t: Tcb, kind: number): void {
   if (kind === Timer.REXMIT) onRexmit(t);
   else if (kind === Timer.DELACK) onDelayedAck(t);
   else if (kind === Timer.KEEP) onKeepAlive(t);
+  else if (kind === Timer.PACE) wake(t, Ready.OUTPUT);
   else destroy(t, t.closeCode);
 }
 
@@ -174,6 +176,7 @@ function onRto(t: Tcb): void {
   enterLoss(t);
   t.retransmits++;
   t.backoff++;
+  suspectEcn(t);
   reduceMssOnBlackHole(t);
   retransmitLost(t, 1);
   armRto(t);

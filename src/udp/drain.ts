@@ -1,8 +1,8 @@
 // Delivery: the only place in UDP where a program's code runs. A handler may call anything on its
 // socket and may throw: what it sees is already consistent before each call.
 
-import { hasEvents, markReady, type UdpLayer } from './udp.ts';
 import type { Endpoint } from './endpoint.ts';
+import { hasEvents, markReady, type UdpLayer } from './udp.ts';
 
 /** Datagrams that one socket gets before the next has its turn. */
 const QUOTA = 64;

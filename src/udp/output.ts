@@ -75,7 +75,8 @@ function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: num
 /** Short runs are cheaper octet by octet than through a view. */
 function copy(to: Uint8Array, at: number, from: Uint8Array, off: number, len: number): void {
   if (len > 64) {
-    to.set(from.subarray(off, off + len), at);
+    const isWhole = off === 0 && len === from.length;
+    to.set(isWhole ? from : from.subarray(off, off + len), at);
     return;
   }
   for (let i = 0; i < len; i++) to[at + i] = from[off + i] as number;

@@ -75,7 +75,7 @@ export class DatagramQueue {
     this.#count++;
     this.#cost += len + DATAGRAM_COST;
     const at = start & (this.#bytes.length - 1);
-    if (len > 0) this.#bytes.set(rx.u8.subarray(rx.dataOff, rx.dataOff + len), at);
+    if (len > 0) this.#bytes.set(rx.views.run(rx.dataOff, len), at);
     this.#describe(i * STRIDE, rx);
     return true;
   }

@@ -1,5 +1,6 @@
-// The UDP layer's state (RFC 768, RFC 1122 §4.1): endpoints by slot, who holds which port, the flows
-// of connected endpoints, and the list of endpoints that have something to tell in the next drain.
+// The UDP layer's state (RFC 768, RFC 1122 §4.1): endpoints by slot, who holds which port, the
+// flows of connected endpoints, and the list of endpoints that have something to tell in the next
+// drain.
 
 import { Code } from '../base/code.ts';
 import { FlowHash } from '../base/hash.ts';
@@ -174,7 +175,9 @@ export function connectEndpoint(udp: UdpLayer, e: Endpoint, to: Address, port: n
   return Code.NONE;
 }
 
-/** Whether a socket bound so may send to an address: NONE, EAFNOSUPPORT, ENETUNREACH as on Linux. */
+/**
+ * Whether a socket bound so may send to an address: NONE, EAFNOSUPPORT, ENETUNREACH as on Linux.
+ */
 export function familyCode(binding: Binding, a: number, b: number, c: number): Code {
   const v4 = isV4(a, b, c);
   if (isV4(binding.a, binding.b, binding.c)) return v4 ? Code.NONE : Code.EAFNOSUPPORT;

@@ -151,7 +151,16 @@ function groups(text: string, last: boolean): number[] | null {
 /** Text of an address: a dotted quad for IPv4, else the canonical form of RFC 5952. */
 export function format(a: number, b: number, c: number, d: number): string {
   if (isV4(a, b, c)) return formatV4(d);
-  const g = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff];
+  const g = [
+    a >>> 16,
+    a & 0xffff,
+    b >>> 16,
+    b & 0xffff,
+    c >>> 16,
+    c & 0xffff,
+    d >>> 16,
+    d & 0xffff,
+  ];
   // RFC 5952 §4.2: the longest run of two or more zero groups, the first of equals.
   let from = -1;
   let longest = 1;

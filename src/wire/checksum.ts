@@ -1,6 +1,6 @@
-// The Internet checksum (RFC 1071): ones'-complement sum of big-endian 16-bit words.
-// Sums are carried unfolded as numbers below 2^32; `fold` brings them to 16 bits, `finish` makes the
-// field of it. The addon has a vectorised `sum` with the same meaning for long runs.
+// The Internet checksum (RFC 1071): ones'-complement sum of big-endian 16-bit words. Sums are
+// carried unfolded as numbers below 2^32; `fold` brings them to 16 bits, `finish` makes the field
+// of it. The addon has a vectorised `sum` with the same meaning for long runs.
 // @hot
 
 /** Beyond this a word-wise view is faster than single octets (measured: 20 → 22/32 ns). */
@@ -29,8 +29,8 @@ export interface AddressPair {
 }
 
 /**
- * Adds `len` octets to `initial` (an unfolded sum below 2^32) as big-endian words; an odd last octet
- * is padded with zero. The answer is below 2^17, so a few of them can be added as they are.
+ * Adds `len` octets to `initial` (an unfolded sum below 2^32) as big-endian words; an odd last
+ * octet is padded with zero. The answer is below 2^17, so a few of them can be added as they are.
  */
 export function sum(u8: Uint8Array, off: number, len: number, initial: number): number {
   let total = (initial & 0xffff) + (initial >>> 16);

@@ -25,7 +25,9 @@ export function trafficClass(u8: Uint8Array, off: number): number {
 
 export function flowLabel(u8: Uint8Array, off: number): number {
   return (
-    (((u8[off + 1] as number) & 15) << 16) | ((u8[off + 2] as number) << 8) | (u8[off + 3] as number)
+    (((u8[off + 1] as number) & 15) << 16) |
+    ((u8[off + 2] as number) << 8) |
+    (u8[off + 3] as number)
   );
 }
 

@@ -7,9 +7,8 @@ import { ByteRing } from '../../src/base/byte-ring.ts';
 function read(ring: ByteRing, s: number, len: number): number[] {
   const out: number[] = [];
   let at = s;
-  while (out.length < len) {
+  for (let pieces = 0; out.length < len && pieces < 4; pieces++) {
     const n = ring.run(at, len - out.length);
-    expect(n).toBeGreaterThan(0);
     const i = ring.index(at);
     out.push(...ring.memory.subarray(i, i + n));
     at = (at + n) | 0;
@@ -33,9 +32,8 @@ describe('byte rings', () => {
           ring.ensure((from + start) | 0, end - start, end - start + len);
           ring.store((from + end) | 0, octets(end, len), 0, len);
           end += len;
-          expect(read(ring, (from + start) | 0, end - start)).toEqual([
-            ...octets(start, end - start),
-          ]);
+          const held = Buffer.from(read(ring, (from + start) | 0, end - start));
+          expect(held.equals(octets(start, end - start))).toBe(true);
           start += Math.floor(((end - start) * (100 - keepPercent)) / 100);
         }
       }),

@@ -37,21 +37,20 @@ describe('the flow table', () => {
         const key = key4(local, remote | 0, ports);
         const name = key.join();
         const held = model.get(name);
-        expect(table.find(key, 0)).toBe(held ?? -1);
-        expect(table.find4(local, remote | 0, ports)).toBe(held ?? -1);
+        let wrong = table.find(key, 0) !== (held ?? -1);
+        wrong ||= table.find4(local, remote | 0, ports) !== (held ?? -1);
         // grows in the first half, shrinks in the second
         if (below(random, 10) < (i < 4000 ? 7 : 3)) {
-          expect(table.insert(key, 0, i)).toBe(held === undefined);
+          wrong ||= table.insert(key, 0, i) !== (held === undefined);
           if (held === undefined) model.set(name, i);
         } else {
-          expect(table.remove(key, 0)).toBe(held !== undefined);
+          wrong ||= table.remove(key, 0) !== (held !== undefined);
           model.delete(name);
         }
-        expect(table.size).toBe(model.size);
+        if (wrong || table.size !== model.size) expect.fail(`seed ${seed}, step ${i}`);
       }
-      for (const [name, slot] of model) {
-        expect(table.find(Int32Array.from(name.split(',').map(Number)), 0)).toBe(slot);
-      }
+      const found = [...model.keys()].map((k) => table.find(Int32Array.from(k.split(',').map(Number)), 0));
+      expect(found).toEqual([...model.values()]);
     }
   });
 
@@ -93,7 +92,7 @@ describe('the flow table', () => {
     for (const remote of crafted) table.insert(key4(LOCAL, remote, 80 << 16), 0, 1);
     expect(table.size).toBe(20_000);
     expect(table.longestProbe()).toBeLessThanOrEqual(32);
-    for (const remote of crafted) expect(table.find4(LOCAL, remote, 80 << 16)).toBe(1);
+    expect(crafted.filter((remote) => table.find4(LOCAL, remote, 80 << 16) !== 1)).toEqual([]);
   });
 
   // biome-ignore format: a table
@@ -108,7 +107,8 @@ describe('the flow table', () => {
     for (let i = 0; i < 65_536; i++) table.insert(key(i), 0, i);
     expect(table.size).toBe(65_536);
     expect(table.longestProbe()).toBeLessThanOrEqual(MAX_PROBE);
-    for (let i = 0; i < 65_536; i += 2) expect(table.remove(key(i), 0)).toBe(true);
+    for (let i = 0; i < 65_536; i += 2) table.remove(key(i), 0);
+    expect(table.size).toBe(32_768);
     for (let i = 0; i < 65_536; i += 97) expect(table.find(key(i), 0)).toBe(i % 2 === 0 ? -1 : i);
     expect(table.longestProbe()).toBeLessThanOrEqual(32);
   });
@@ -117,7 +117,8 @@ describe('the flow table', () => {
     const table = new FlowTable(new SeededRandom(3), 4);
     for (let i = 0; i < 5000; i++) {
       table.insert(key4(LOCAL, i, 0), 0, i);
-      expect(table.size * 2).toBeLessThanOrEqual(table.capacity);
+      if (table.size * 2 > table.capacity) expect.fail(`${table.size} of ${table.capacity}`);
     }
+    expect(table.size).toBe(5000);
   });
 });

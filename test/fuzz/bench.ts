@@ -54,6 +54,7 @@ export class FuzzBench implements Link {
   #work = false;
   #lastSyn: Known | null = null;
   packetsOut = 0;
+  #wrong = '';
 
   /** @param fill what lies around every input */
   constructor(seed: number, fill: number) {
@@ -91,8 +92,9 @@ export class FuzzBench implements Link {
     this.trace.octets(octets);
     const w = this.#wire;
     const wrong = decode(octets, 0, octets.length, w, false);
-    if (wrong !== '') throw new Error(`the stack sent an invalid packet: ${wrong}`);
-    if (octets.length > this.mtu) throw new Error('the stack sent a packet over the MTU');
+    // Not thrown from here: the stack would count it as an exception of its own.
+    if (wrong !== '') this.#wrong = `the stack sent an invalid packet: ${wrong}`;
+    if (octets.length > this.mtu) this.#wrong = 'the stack sent a packet over the MTU';
     if (w.protocol === Proto.TCP && (w.flags & (Bit.SYN | Bit.ACK)) === 18) {
       this.#lastSyn = { remotePort: w.dstPort, localPort: w.srcPort, seq: w.ack, ack: w.seq + 1 };
     }
@@ -149,6 +151,7 @@ export class FuzzBench implements Link {
       }
     }
     u8.fill(this.#fill, at, at + len);
+    this.check();
   }
 
   /** Lets time pass. */
@@ -167,8 +170,9 @@ export class FuzzBench implements Link {
     throw new Error('drain makes work without end');
   }
 
-  /** Throws when an exception was swallowed inside. */
+  /** Throws when an exception was swallowed inside or something wrong came out. */
   check(): void {
+    if (this.#wrong !== '') throw new Error(this.#wrong);
     const exceptions = this.stack.counters.get('PortsideExceptions');
     if (exceptions !== 0) throw new Error(`${exceptions} exceptions inside the stack`);
   }

@@ -179,7 +179,12 @@ export function ip4(p: Ip4): Uint8Array {
 }
 
 /** A UDP segment with a right checksum for these addresses. */
-export function udp(src: string, dst: string, ports: [number, number], data: Uint8Array): Uint8Array {
+export function udp(
+  src: string,
+  dst: string,
+  ports: [number, number],
+  data: Uint8Array,
+): Uint8Array {
   const len = 8 + data.length;
   const head = Uint8Array.from([
     ports[0] >>> 8,
@@ -209,7 +214,12 @@ export function udpPacket(
 }
 
 /** An ICMP message with a right checksum. */
-export function icmpMessage(type: number, code: number, rest: number[], data: Uint8Array): Uint8Array {
+export function icmpMessage(
+  type: number,
+  code: number,
+  rest: number[],
+  data: Uint8Array,
+): Uint8Array {
   const bytes = concat([Uint8Array.from([type, code, 0, 0, ...rest]), data]);
   const check = referenceSum(bytes);
   bytes[2] = check >>> 8;

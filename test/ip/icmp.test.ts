@@ -6,7 +6,18 @@ import { Verdict } from '../../src/ip/ip.ts';
 import { Path, selectPath } from '../../src/ip/output.ts';
 import { PathMtu, plateauBelow } from '../../src/ip/pmtu.ts';
 import {
-  Bench, concat, cut, expectSame, icmpMessage, IP_CONFIG, type Ip4, ip4, pattern, referenceSum, RxFlag, udpPacket,
+  Bench,
+  concat,
+  cut,
+  expectSame,
+  IP_CONFIG,
+  type Ip4,
+  icmpMessage,
+  ip4,
+  pattern,
+  RxFlag,
+  referenceSum,
+  udpPacket,
 } from './fixture.ts';
 
 const echo = (n: number, p: Ip4 = {}): Uint8Array =>
@@ -53,16 +64,19 @@ describe('echo (RFC 1122 §3.2.2.6)', () => {
     ['a group', { dst: '224.0.0.1' }, 0],
     ['a link-layer broadcast', {}, RxFlag.LINK_BROADCAST],
   ];
-  test.each(groups)('to %s is dropped (smurf), unless the option says otherwise', (_name, p, flags) => {
-    const b = new Bench();
-    b.feed(echo(8, p), flags);
-    expect(b.sent()).toEqual([]);
-    expect(b.reasons()).toEqual(['POLICY']);
-    const open = new Bench({ echoBroadcast: true });
-    open.feed(echo(8, p), flags);
-    const [reply] = open.sent() as [Uint8Array];
-    expect([...reply.slice(12, 20)]).toEqual([10, 0, 0, 2, 10, 0, 0, 1]);
-  });
+  test.each(groups)(
+    'to %s is dropped (smurf), unless the option says otherwise',
+    (_name, p, flags) => {
+      const b = new Bench();
+      b.feed(echo(8, p), flags);
+      expect(b.sent()).toEqual([]);
+      expect(b.reasons()).toEqual(['POLICY']);
+      const open = new Bench({ echoBroadcast: true });
+      open.feed(echo(8, p), flags);
+      const [reply] = open.sent() as [Uint8Array];
+      expect([...reply.slice(12, 20)]).toEqual([10, 0, 0, 2, 10, 0, 0, 1]);
+    },
+  );
 
   test('a wrong checksum is dropped (RFC 792)', () => {
     const b = new Bench();
@@ -77,7 +91,9 @@ describe('echo (RFC 1122 §3.2.2.6)', () => {
   test('fewer than eight octets are dropped', () => {
     for (let n = 0; n < 8; n++) {
       const b = new Bench();
-      b.feed(ip4({ proto: 1, payload: icmpMessage(8, 0, [0, 0, 0, 0], new Uint8Array(0)).slice(0, n) }));
+      b.feed(
+        ip4({ proto: 1, payload: icmpMessage(8, 0, [0, 0, 0, 0], new Uint8Array(0)).slice(0, n) }),
+      );
       expect(b.reasons()).toEqual(['PKT_TOO_SMALL']);
     }
   });
@@ -106,7 +122,13 @@ const ours = (p: Ip4 = {}): Uint8Array =>
     ...p,
   });
 
-const errorAbout = (quote: Uint8Array, type = 3, code = 1, rest = [0, 0, 0, 0], p: Ip4 = {}): Uint8Array =>
+const errorAbout = (
+  quote: Uint8Array,
+  type = 3,
+  code = 1,
+  rest = [0, 0, 0, 0],
+  p: Ip4 = {},
+): Uint8Array =>
   ip4({ src: '10.0.0.1', ...p, proto: 1, payload: icmpMessage(type, code, rest, quote) });
 
 function verdictOf(b: Bench, bytes: Uint8Array): Verdict {
@@ -118,7 +140,9 @@ test('what an error says of the quoted packet (RFC 1122 §3.2.2)', () => {
   const b = new Bench();
   expect(verdictOf(b, errorAbout(ours(), 3, 4, [0, 0, 0x05, 0x14]))).toBe(Verdict.ERROR);
   const e = b.ip.icmpError;
-  expect([e.type, e.code, e.mtu, e.protocol, e.srcPort, e.dstPort]).toEqual([3, 4, 1300, 6, 40_000, 80]);
+  expect([e.type, e.code, e.mtu, e.protocol, e.srcPort, e.dstPort]).toEqual([
+    3, 4, 1300, 6, 40_000, 80,
+  ]);
   expect(e.seq).toBe(0xfedcba98 | 0);
   expect([e.src2, e.src3, e.dst2, e.dst3]).toEqual([0xffff, 0x0a000002, 0xffff, 0xc0000250 | 0]);
   expect(e.quotedLen).toBe(60);
@@ -137,7 +161,11 @@ describe('quotes that are not believed (reliability 2.1)', () => {
     ['a total length below its parts', errorAbout(ours({ totalLength: 27 })), 'IP_INHDR'],
     ['a later fragment', errorAbout(ours({ frag: 5 })), 'FRAG_TOO_FAR'],
     ['sent by somebody else', errorAbout(ours({ src: '10.0.0.3' })), 'IP_INADDRERRORS'],
-    ['an error to a broadcast', errorAbout(ours(), 3, 1, [0, 0, 0, 0], { dst: '10.0.0.255' }), 'IP_INADDRERRORS'],
+    [
+      'an error to a broadcast',
+      errorAbout(ours(), 3, 1, [0, 0, 0, 0], { dst: '10.0.0.255' }),
+      'IP_INADDRERRORS',
+    ],
     ['about ICMP', errorAbout(ours({ proto: 1 })), 'NO_SOCKET'],
     ['about GRE', errorAbout(ours({ proto: 47 })), 'NO_SOCKET'],
   ];
@@ -165,10 +193,26 @@ describe('quotes that are not believed (reliability 2.1)', () => {
 
 describe('errno of each error (Linux icmp_err_convert)', () => {
   const rows: [number, number, number, boolean][] = [
-    [3, 0, -101, false], [3, 1, -113, false], [3, 2, -92, true], [3, 3, -111, true], [3, 4, -90, false],
-    [3, 5, -95, false], [3, 6, -101, true], [3, 7, -112, true], [3, 8, -64, true], [3, 9, -101, true],
-    [3, 10, -113, true], [3, 11, -101, false], [3, 12, -113, false], [3, 13, -113, true], [3, 14, -113, true],
-    [3, 15, -113, true], [3, 16, -113, false], [11, 0, -113, false], [11, 1, -113, false], [12, 0, -71, false],
+    [3, 0, -101, false],
+    [3, 1, -113, false],
+    [3, 2, -92, true],
+    [3, 3, -111, true],
+    [3, 4, -90, false],
+    [3, 5, -95, false],
+    [3, 6, -101, true],
+    [3, 7, -112, true],
+    [3, 8, -64, true],
+    [3, 9, -101, true],
+    [3, 10, -113, true],
+    [3, 11, -101, false],
+    [3, 12, -113, false],
+    [3, 13, -113, true],
+    [3, 14, -113, true],
+    [3, 15, -113, true],
+    [3, 16, -113, false],
+    [11, 0, -113, false],
+    [11, 1, -113, false],
+    [12, 0, -71, false],
   ];
   test.each(rows)('type %i code %i is %i, hard %s', (type, code, errno, hard) => {
     const b = new Bench();
@@ -230,7 +274,10 @@ describe('path MTU (RFC 1191, reliability 1.6)', () => {
   });
 
   test('the cache is bounded', () => {
-    const cache = new PathMtu({ pmtuMin: 552, pmtuExpireMs: 1000, pmtuMaxEntries: 64 }, new SeededRandom(1));
+    const cache = new PathMtu(
+      { pmtuMin: 552, pmtuExpireMs: 1000, pmtuMaxEntries: 64 },
+      new SeededRandom(1),
+    );
     for (let i = 0; i < 10_000; i++) cache.lower(Int32Array.of(0, 0, 0xffff, i), 1000, i);
     expect(cache.size).toBeLessThanOrEqual(64);
     expect(cache.get(0, 0, 0xffff, 9999)).toBe(1000);
@@ -241,7 +288,9 @@ describe('path MTU (RFC 1191, reliability 1.6)', () => {
 
   test('plateaus (RFC 1191 §7.1)', () => {
     const sizes = [65_535, 32_000, 17_914, 8166, 1500, 1492, 576, 508, 296, 68];
-    expect(sizes.map(plateauBelow)).toEqual([32_000, 17_914, 8166, 4352, 1492, 1006, 508, 296, 68, 68]);
+    expect(sizes.map(plateauBelow)).toEqual([
+      32_000, 17_914, 8166, 4352, 1492, 1006, 508, 296, 68, 68,
+    ]);
   });
 });
 
@@ -334,7 +383,8 @@ describe('an error that is sent', () => {
     const b = new Bench();
     const packet = udpPacket(pattern(50), [4000, 9]);
     const partial = packet.slice();
-    const pseudo = ~referenceSum(Uint8Array.from([10, 0, 0, 1, 10, 0, 0, 2, 0, 17, 0, 58])) & 0xffff;
+    const pseudo =
+      ~referenceSum(Uint8Array.from([10, 0, 0, 1, 10, 0, 0, 2, 0, 17, 0, 58])) & 0xffff;
     partial[26] = pseudo >>> 8;
     partial[27] = pseudo & 255;
     b.feed(partial, RxFlag.NEEDS_CSUM);

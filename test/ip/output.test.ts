@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
 import { TxFlag } from '../../src/base/tx.ts';
 import { Idents } from '../../src/ip/ident.ts';
 import { Verdict } from '../../src/ip/ip.ts';
 import { aim, begin, Path, selectPath, send } from '../../src/ip/output.ts';
-import { SeededRandom } from '../../src/base/random.ts';
-import { Bench, concat, expectSame, pattern, referenceSum } from './fixture.ts';
+import { Bench, concat, expectSame, pattern, prefix, referenceSum } from './fixture.ts';
 
 interface Shape {
   mtu?: number;
@@ -123,7 +123,7 @@ describe('too large', () => {
     expect(parts.length).toBe(119);
     // The other host has the sender's destination as its own address.
     other.address('10.0.0.1/24');
-    other.ip.addresses.remove(1, { address: other.ip.addresses.list[2]!.address, length: 24 }, false);
+    other.ip.addresses.remove(1, prefix('10.0.0.2/24'), false);
     for (const part of parts) verdict = other.arrive(part);
     expect(verdict).toBe(Verdict.DELIVER);
     const rx = other.ip.rx;

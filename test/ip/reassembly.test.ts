@@ -82,7 +82,7 @@ describe('any order gives the original (RFC 815)', () => {
     empty(b);
   });
 
-  test('the header of the first fragment is the datagram\'s, with length, flags and sum put right', () => {
+  test("the header of the first fragment is the datagram's, with length, flags and sum put right", () => {
     const b = new Bench();
     const first = { id: 7, tos: 0x10, ttl: 9, options: [1, 1, 1, 0] };
     b.arrive(ip4({ ...first, frag: 0x2000, payload: pattern(8) }));
@@ -96,7 +96,11 @@ describe('any order gives the original (RFC 815)', () => {
 
 describe('what kills a datagram', () => {
   const part = (from: number, to: number, more = true, seed = 1): Uint8Array =>
-    ip4({ id: 5, frag: (more ? 0x2000 : 0) | (from / 8), payload: pattern(256, seed).slice(from, to) });
+    ip4({
+      id: 5,
+      frag: (more ? 0x2000 : 0) | (from / 8),
+      payload: pattern(256, seed).slice(from, to),
+    });
   const rows: [string, Uint8Array[], string][] = [
     ['teardrop: inside the one before', [part(0, 64), part(24, 32)], 'FRAG_OVERLAP'],
     ['starts in the one before', [part(0, 64), part(56, 72)], 'FRAG_OVERLAP'],
@@ -127,7 +131,8 @@ describe('what kills a datagram', () => {
 
   test('exact duplicates are ignored alone (RFC 8200 §4.5)', () => {
     const b = new Bench();
-    for (const p of [part(0, 64), part(0, 64), part(64, 96, false), part(64, 96, false)]) b.arrive(p);
+    for (const p of [part(0, 64), part(0, 64), part(64, 96, false), part(64, 96, false)])
+      b.arrive(p);
     expect(b.reasons()).toEqual(['DUP_FRAG']);
     expect(b.counters.get('IpReasmOKs')).toBe(1);
   });
@@ -161,9 +166,17 @@ describe('what kills a datagram', () => {
     for (const p of parts) {
       const more = p.slice();
       more[6] = (more[6] as number) | 0x20;
-      b.arrive(ip4({ id: 5, frag: ((more[6] as number) << 8) | (more[7] as number), payload: p.slice(20) }));
+      b.arrive(
+        ip4({
+          id: 5,
+          frag: ((more[6] as number) << 8) | (more[7] as number),
+          payload: p.slice(20),
+        }),
+      );
     }
-    expect(b.arrive(ip4({ id: 5, options, frag: 0x2000, payload: first.slice(20) }))).toBe(Verdict.DONE);
+    expect(b.arrive(ip4({ id: 5, options, frag: 0x2000, payload: first.slice(20) }))).toBe(
+      Verdict.DONE,
+    );
     expect(new Set(b.reasons())).toEqual(new Set(['PKT_TOO_BIG']));
     empty(b);
   });
@@ -229,7 +242,7 @@ describe('bounds (CVE-2018-5391, reliability T10)', () => {
 
   test('many sources cannot hold more than the cap, and the least recently touched goes first', () => {
     const b = new Bench({ reassemblyMaxOctets: 60_000 });
-    const src = (i: number): string => `198.51.${i >> 8}.${(i & 255) || 1}`;
+    const src = (i: number): string => `198.51.${i >> 8}.${i & 255 || 1}`;
     b.arrive(ip4({ src: '192.0.2.1', frag: 0x2000, payload: pattern(8) }));
     for (let i = 0; i < 3000; i++) {
       b.arrive(ip4({ src: src(i % 1000), id: i, frag: 0x2000, payload: pattern(1000) }));
@@ -300,7 +313,9 @@ test('random fragments never throw, never exceed the caps, and all is free in th
     fc.property(fc.array(arb, { maxLength: 60 }), (steps) => {
       for (const s of steps) {
         const frag = (s.more ? 0x2000 : 0) | (s.near ? s.offset & 15 : s.offset);
-        b.arrive(ip4({ src: `10.0.0.${10 + s.src}`, id: s.id, frag, payload: pattern(s.size & ~7) }));
+        b.arrive(
+          ip4({ src: `10.0.0.${10 + s.src}`, id: s.id, frag, payload: pattern(s.size & ~7) }),
+        );
         expect(b.ip.reassembly.octets).toBeLessThanOrEqual(30_000);
       }
       b.advance(1_000_000);

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NOT_OURS } from '../../src/ip/addresses.ts';
-import { addRoute, network, removeAddress, removeLink, removeRoute } from '../../src/ip/configure.ts';
+import {
+  addRoute,
+  network,
+  removeAddress,
+  removeLink,
+  removeRoute,
+} from '../../src/ip/configure.ts';
 import { Path, selectPath } from '../../src/ip/output.ts';
 import { Routes } from '../../src/ip/routes.ts';
 import { type Address, format, parse } from '../../src/wire/address.ts';
@@ -135,14 +141,19 @@ describe('which path a packet takes', () => {
     b.address('172.16.0.1/16');
     b.address('10.9.0.0/16', true);
     addRoute(b.ip, { prefix: prefix('192.0.2.0/24'), linkId: 1, gateway: at('172.16.0.254') });
-    addRoute(b.ip, { prefix: prefix('198.51.100.0/24'), linkId: 1, source: at('10.0.0.9'), mtu: 1200 });
+    addRoute(b.ip, {
+      prefix: prefix('198.51.100.0/24'),
+      linkId: 1,
+      source: at('10.0.0.9'),
+      mtu: 1200,
+    });
     return b;
   };
   const rows: [string, string, number, string, number, string][] = [
     ['our network', '10.0.0.77', 1, '10.0.0.2', 1500, '::'],
     ['another network of ours', '172.16.9.9', 1, '172.16.0.1', 1500, '::'],
     ['far away', '8.8.8.8', 1, '10.0.0.2', 1500, '::'],
-    ['behind a gateway: its network\'s address', '192.0.2.5', 1, '172.16.0.1', 1500, '172.16.0.254'],
+    ["behind a gateway: its network's address", '192.0.2.5', 1, '172.16.0.1', 1500, '172.16.0.254'],
     ['a route with source and MTU', '198.51.100.5', 1, '10.0.0.9', 1200, '::'],
     ['our own address', '10.0.0.9', 0, '10.0.0.9', 65_535, '::'],
     ['an address of a prefix owned whole', '10.9.8.7', 0, '10.9.8.7', 65_535, '::'],
@@ -213,7 +224,9 @@ describe('addresses come and go', () => {
     expect(b.address('10.5.0.1/24')).toBe(0);
     expect(b.ip.routeEpoch).toBeGreaterThan(epoch);
     expect(addRoute(b.ip, { prefix: prefix('1.0.0.0/8'), linkId: 5 })).toBe(-19);
-    expect(addRoute(b.ip, { prefix: prefix('1.0.0.0/8'), linkId: 1, gateway: at('::1') })).toBe(-22);
+    expect(addRoute(b.ip, { prefix: prefix('1.0.0.0/8'), linkId: 1, gateway: at('::1') })).toBe(
+      -22,
+    );
   });
 
   test('a removed address is forgotten with its broadcasts and its network, others stay', () => {

@@ -75,6 +75,7 @@ class Peer implements TcpHandler {
   dataTotal = 0;
   wasEnded = false;
   wasWritable = false;
+  wasUrgent = false;
   writesReturned = 0;
   closedCode: number | null = null;
   sentTotal = 0;
@@ -96,6 +97,9 @@ class Peer implements TcpHandler {
   }
   writable(): void {
     this.wasWritable = true;
+  }
+  urgent(): void {
+    this.wasUrgent = true;
   }
   written(_s: TcpSocket, n: number): void {
     this.writesReturned += n;
@@ -369,6 +373,9 @@ export class ScriptBench {
       const taken = s.send(pattern(p.sentTotal, n), 0, n);
       this.#same('octets taken by send', taken, Number(args[1] ?? n));
       p.sentTotal += taken;
+    } else if (name === 'send_urgent') {
+      this.#same('octets taken', s.sendUrgent(pattern(p.sentTotal, n), 0, n), n);
+      p.sentTotal += n;
     } else if (name === 'shutdown') s.shutdown();
     else if (name === 'close') s.close();
     else if (name === 'abort') s.abort();
@@ -394,7 +401,10 @@ export class ScriptBench {
     } else if (what === 'opened') this.#same('opened', Number(p.wasOpened), 1);
     else if (what === 'unopened') this.#same('opened', Number(p.wasOpened), 0);
     else if (what === 'ended') this.#same('ended', Number(p.wasEnded), 1);
-    else if (what === 'writable') {
+    else if (what === 'urgent') {
+      this.#same('urgent', Number(p.wasUrgent), 1);
+      p.wasUrgent = false;
+    } else if (what === 'writable') {
       this.#same('writable', Number(p.wasWritable), 1);
       p.wasWritable = false;
     } else if (what === 'written') {

@@ -23,8 +23,16 @@ const MAX_EVENTS = 100_000;
 
 /** Throws ScriptError, with line and reason, when the stack does not do what the script says. */
 export function runScript(source: string, options: ScriptOptions = {}): ScriptBench {
-  const bench = new ScriptBench(options);
-  let lastUs = 0;
+  return continueScript(new ScriptBench(options), source, options);
+}
+
+/** Goes on with a bench where an earlier script, or the test itself, has left it. */
+export function continueScript(
+  bench: ScriptBench,
+  source: string,
+  options: ScriptOptions = {},
+): ScriptBench {
+  let lastUs = bench.elapsedUs;
   for (const statement of parseScript(source)) {
     try {
       lastUs = perform(bench, statement, lastUs);

@@ -1,6 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { openUdpSocket, type UdpHandler, type UdpOptions, UdpSocket } from '../../src/socket/udp-socket.ts';
-import { Bench, concat, expectSame, icmpMessage, ip4, pattern, referenceSum, udpPacket } from '../ip/fixture.ts';
+import {
+  openUdpSocket,
+  type UdpHandler,
+  type UdpOptions,
+  type UdpSocket,
+} from '../../src/socket/udp-socket.ts';
+import {
+  Bench,
+  concat,
+  expectSame,
+  icmpMessage,
+  ip4,
+  pattern,
+  referenceSum,
+  udpPacket,
+} from '../ip/fixture.ts';
 import { to } from '../udp/kit.ts';
 
 class Log implements UdpHandler {
@@ -48,7 +62,13 @@ describe('names and binding', () => {
       open(b, { address: '10.0.0.2', port: 53 });
       expect.unreachable();
     } catch (error) {
-      expect(error).toMatchObject({ code: 'EADDRINUSE', errno: -98, syscall: 'bind', address: '10.0.0.2', port: 53 });
+      expect(error).toMatchObject({
+        code: 'EADDRINUSE',
+        errno: -98,
+        syscall: 'bind',
+        address: '10.0.0.2',
+        port: 53,
+      });
     }
   });
 
@@ -71,7 +91,11 @@ describe('send', () => {
     expect(b.work).toBe(1);
     const [packet] = b.sent() as [Uint8Array];
     const want = udpPacket(pattern(20).slice(2, 11), [7, 4000], {
-      src: '10.0.0.2', dst: '10.0.0.1', ttl: 33, tos: 0xb8, frag: 0x4000,
+      src: '10.0.0.2',
+      dst: '10.0.0.1',
+      ttl: 33,
+      tos: 0xb8,
+      frag: 0x4000,
     });
     expect(packet).toEqual(want);
     expect(b.counters.get('UdpOutDatagrams')).toBe(1);
@@ -101,7 +125,10 @@ describe('send', () => {
       const { s } = open(b, { address: '10.0.0.2', port: 7 });
       expect(s.send(pattern(n), 0, n, to('10.0.0.1'), 9)).toBe(0);
       const whole = concat(b.sent().map((p) => p.slice(20)));
-      expectSame(whole, udpPacket(pattern(n), [7, 9], { src: '10.0.0.2', dst: '10.0.0.1' }).slice(20));
+      expectSame(
+        whole,
+        udpPacket(pattern(n), [7, 9], { src: '10.0.0.2', dst: '10.0.0.1' }).slice(20),
+      );
     }
   });
 
@@ -133,7 +160,9 @@ describe('send', () => {
   test('families must agree: EAFNOSUPPORT, ENETUNREACH (Linux)', () => {
     const b = new Bench();
     expect(open(b, { address: '0.0.0.0' }).s.send(HELLO, 0, 5, to('::1'), 9)).toBe(-97);
-    expect(open(b, { address: '::', ipv6Only: true }).s.send(HELLO, 0, 5, to('10.0.0.1'), 9)).toBe(-101);
+    expect(open(b, { address: '::', ipv6Only: true }).s.send(HELLO, 0, 5, to('10.0.0.1'), 9)).toBe(
+      -101,
+    );
   });
 
   test('with setBroadcast it may, and a group has TTL 1', () => {
@@ -255,7 +284,12 @@ describe('receive', () => {
     s.setBroadcast(false);
     b.drain();
     const out = b.sent();
-    expect(out.map((p) => p.slice(12, 16).join('.'))).toEqual(['10.9.3.4', '10.0.0.7', '10.0.0.2', '10.0.0.2']);
+    expect(out.map((p) => p.slice(12, 16).join('.'))).toEqual([
+      '10.9.3.4',
+      '10.0.0.7',
+      '10.0.0.2',
+      '10.0.0.2',
+    ]);
     expect(out.map((p) => [...p.slice(22, 24)])).toEqual(new Array(4).fill([0x0f, 0xa0]));
   });
 });
@@ -265,7 +299,12 @@ describe('connect', () => {
     const b = new Bench();
     const { s, log } = open(b, { port: 7 });
     s.connect('10.0.0.1', 4000);
-    expect([s.address, s.remoteAddress, s.remotePort, s.connected]).toEqual(['10.0.0.2', '10.0.0.1', 4000, true]);
+    expect([s.address, s.remoteAddress, s.remotePort, s.connected]).toEqual([
+      '10.0.0.2',
+      '10.0.0.1',
+      4000,
+      true,
+    ]);
     b.feed(udpPacket(HELLO, [4000, 7]));
     b.feed(udpPacket(HELLO, [4001, 7]));
     b.drain();
@@ -311,7 +350,10 @@ describe('connect', () => {
 
 describe('ICMP errors (RFC 1122 §4.1.3.3)', () => {
   const about = (quote: Uint8Array, type: number, code: number, mtu = 0): Uint8Array =>
-    ip4({ proto: 1, payload: icmpMessage(type, code, [0, 0, mtu >>> 8, mtu & 255], quote.slice(0, 28)) });
+    ip4({
+      proto: 1,
+      payload: icmpMessage(type, code, [0, 0, mtu >>> 8, mtu & 255], quote.slice(0, 28)),
+    });
   const rows: [string, number, number, string[]][] = [
     ['port unreachable', 3, 3, ['error -111']],
     ['protocol unreachable', 3, 2, ['error -92']],

@@ -3,7 +3,8 @@
 // (tcpdump, every offload off).
 
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { copyFileSync, existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServices } from '../../src/cli/service-set.ts';
 import { createHost, type Host } from '../../src/node/host.ts';
@@ -21,23 +22,17 @@ const BYTES = FULL ? 200_000_000 : 20_000_000;
 const LIMIT_MS = FULL ? 120_000 : 30_000;
 
 async function tshark(lab: Lab, file: string, filter: string): Promise<string> {
-  const run = await lab.run(
-    [
-      'tshark',
-      '-n',
-      '-r',
-      file,
-      '-o',
-      'tcp.check_checksum:TRUE',
-      '-o',
-      'ip.check_checksum:TRUE',
-      '-o',
-      'udp.check_checksum:TRUE',
-      '-Y',
-      filter,
-    ],
-    { timeoutMs: 120_000 },
-  );
+  const settings = [
+    'tcp.check_checksum:TRUE',
+    'ip.check_checksum:TRUE',
+    'udp.check_checksum:TRUE',
+    // Bodies of many megabytes are not to be put together again: that takes minutes.
+    'tcp.desegment_tcp_streams:FALSE',
+  ];
+  const options = settings.flatMap((setting) => ['-o', setting]);
+  const run = await lab.run(['tshark', '-n', '-r', file, ...options, '-Y', filter], {
+    timeoutMs: 120_000,
+  });
   expect(run.code, run.err).toBe(0);
   return run.out;
 }
@@ -68,6 +63,12 @@ async function traffic(lab: Lab, limit: readonly string[]): Promise<void> {
   expect(refused.code).toBe(1);
 }
 
+/** PORTSIDE_KEEP=DIR keeps the captures for a look with Wireshark. */
+function keep(file: string): void {
+  const dir = process.env['PORTSIDE_KEEP'];
+  if (dir !== undefined && existsSync(file)) copyFileSync(file, join(dir, basename(file)));
+}
+
 const WANTED = { echo: true, discard: true, chargen: true, http: true, iperf3: 5201 } as const;
 
 describe('a capture of our own', () => {
@@ -84,6 +85,7 @@ describe('a capture of our own', () => {
   });
   afterAll(async () => {
     await host.close({ deadlineMs: 200 });
+    keep(file);
     lab.close();
   });
 
@@ -118,6 +120,7 @@ describe("a capture of the kernel's, without offloads", () => {
   });
   afterAll(async () => {
     await host.close({ deadlineMs: 200 });
+    keep(file);
     lab.close();
   });
 

@@ -21,7 +21,7 @@ async function sha256(file: string): Promise<string> {
 /** Writes the octets of `/bytes/size` to a file without the network. */
 async function makeFile(file: string, size: number): Promise<void> {
   const out = createWriteStream(file);
-  const written = new Promise((resolve) => out.on('finish', resolve));
+  const written = new Promise<void>((resolve) => out.on('finish', resolve));
   streamBytes(out, 0, size);
   await written;
 }

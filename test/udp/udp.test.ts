@@ -2,11 +2,22 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { markReady } from '../../src/udp/udp.ts';
 import { Bench, expectSame, ip4, pattern, RxFlag, udp, udpPacket } from '../ip/fixture.ts';
-import { bound, closeEndpoint, connectEndpoint, Ear, type Endpoint, openEndpoint, to } from './kit.ts';
+import {
+  bound,
+  closeEndpoint,
+  connectEndpoint,
+  Ear,
+  type Endpoint,
+  openEndpoint,
+  to,
+} from './kit.ts';
 
 describe('lengths (RFC 768, reliability 1.4)', () => {
   const seg = (field: number, real: number): Uint8Array => {
-    const bytes = udp('10.0.0.1', '10.0.0.2', [1, 7], pattern(Math.max(0, real - 8))).slice(0, real);
+    const bytes = udp('10.0.0.1', '10.0.0.2', [1, 7], pattern(Math.max(0, real - 8))).slice(
+      0,
+      real,
+    );
     if (real >= 6) bytes.set([field >>> 8, field & 255], 4);
     if (real >= 8) bytes.set([0, 0], 6);
     return bytes;
@@ -21,9 +32,10 @@ describe('lengths (RFC 768, reliability 1.4)', () => {
         b.feed(ip4({ payload: seg(field, real) }));
         b.drain();
         const right = real >= 8 && field >= 8 && field <= real;
-        expect(ear.got.map((g) => g.data.length), `field ${field}, real ${real}`).toEqual(
-          right ? [field - 8] : [],
-        );
+        expect(
+          ear.got.map((g) => g.data.length),
+          `field ${field}, real ${real}`,
+        ).toEqual(right ? [field - 8] : []);
         expect(b.reasons()).toEqual(right ? [] : ['PKT_TOO_SMALL']);
         expect(b.counters.get('UdpInErrors')).toBe(right ? 0 : 1);
       }
@@ -107,7 +119,13 @@ describe('who gets a datagram: 4-tuple, specific address, wildcard (architecture
     const b = new Bench();
     b.address('10.0.0.3/24');
     const open = (address: string, share = false): number => {
-      const got = openEndpoint(b.udp, { address: to(address), port: 7, v6Only: false, share, sink: new Ear() });
+      const got = openEndpoint(b.udp, {
+        address: to(address),
+        port: 7,
+        v6Only: false,
+        share,
+        sink: new Ear(),
+      });
       return typeof got === 'number' ? got : 0;
     };
     expect(open('10.0.0.2')).toBe(0);
@@ -141,10 +159,15 @@ describe('who gets a datagram: 4-tuple, specific address, wildcard (architecture
     for (let i = 0; i < 4; i++) b.feed(udpPacket(pattern(1, i), [6000 + i, 5201]));
     b.drain();
     expect([...ears, fresh].map((ear) => ear.got.map((g) => g.from))).toEqual([
-      ['10.0.0.1:6000'], ['10.0.0.1:6001'], ['10.0.0.1:6002'], ['10.0.0.1:6003'],
+      ['10.0.0.1:6000'],
+      ['10.0.0.1:6001'],
+      ['10.0.0.1:6002'],
+      ['10.0.0.1:6003'],
     ]);
     for (const ear of [...ears, fresh]) closeEndpoint(b.udp, ear.endpoint);
-    expect([b.udp.flows.size, b.udp.ports.size, b.udp.connectedPorts.size, b.udp.memory]).toEqual([0, 0, 0, 0]);
+    expect([b.udp.flows.size, b.udp.ports.size, b.udp.connectedPorts.size, b.udp.memory]).toEqual([
+      0, 0, 0, 0,
+    ]);
   });
 
   test('random ports come from the range and are not reused', () => {
@@ -153,7 +176,13 @@ describe('who gets a datagram: 4-tuple, specific address, wildcard (architecture
     for (let i = 0; i < 10; i++) ports.add(bound(b, '0.0.0.0', 0).endpoint.port);
     expect(ports.size).toBe(10);
     expect(Math.min(...ports)).toBe(50_000);
-    const full = openEndpoint(b.udp, { address: to('::'), port: 0, v6Only: false, share: true, sink: new Ear() });
+    const full = openEndpoint(b.udp, {
+      address: to('::'),
+      port: 0,
+      v6Only: false,
+      share: true,
+      sink: new Ear(),
+    });
     expect(full).toBe(-98);
   });
 
@@ -161,7 +190,13 @@ describe('who gets a datagram: 4-tuple, specific address, wildcard (architecture
     const b = new Bench({ udpMaxSockets: 2 });
     bound(b, '0.0.0.0', 1);
     bound(b, '0.0.0.0', 2);
-    const got = openEndpoint(b.udp, { address: to('::'), port: 3, v6Only: false, share: false, sink: new Ear() });
+    const got = openEndpoint(b.udp, {
+      address: to('::'),
+      port: 3,
+      v6Only: false,
+      share: false,
+      sink: new Ear(),
+    });
     expect(got).toBe(-105);
   });
 });
@@ -178,12 +213,15 @@ describe('nobody there (RFC 1122 §4.1.3.1)', () => {
     expect(b.counters.get('UdpNoPorts')).toBe(1);
   });
 
-  test.each(['10.0.0.255', '255.255.255.255', '224.0.0.1'])('is silence when %s was addressed', (dst) => {
-    const b = new Bench();
-    b.feed(udpPacket(pattern(20), [4000, 99], { dst }));
-    expect(b.sent()).toEqual([]);
-    expect(b.reasons()).toEqual(['NO_SOCKET']);
-  });
+  test.each(['10.0.0.255', '255.255.255.255', '224.0.0.1'])(
+    'is silence when %s was addressed',
+    (dst) => {
+      const b = new Bench();
+      b.feed(udpPacket(pattern(20), [4000, 99], { dst }));
+      expect(b.sent()).toEqual([]);
+      expect(b.reasons()).toEqual(['NO_SOCKET']);
+    },
+  );
 });
 
 test('a broadcast is heard by every wildcard socket of the port, not by specific or connected ones', () => {
@@ -200,18 +238,20 @@ test('a broadcast is heard by every wildcard socket of the port, not by specific
 });
 
 describe('super-datagrams (GRO) are cut when they are delivered', () => {
-  test.each([[100, 30, [30, 30, 30, 10]], [90, 30, [30, 30, 30]], [20, 30, [20]], [0, 30, [0]]])(
-    '%i octets of %i',
-    (n, gso, lengths) => {
-      const b = new Bench();
-      const ear = bound(b, '0.0.0.0', 7);
-      b.feed(udpPacket(pattern(n as number)), RxFlag.NEEDS_CSUM, gso as number);
-      b.drain();
-      expect(ear.got.map((g) => g.data.length)).toEqual(lengths);
-      expectSame(Uint8Array.from(ear.got.flatMap((g) => [...g.data])), pattern(n as number));
-      expect(b.counters.get('UdpInDatagrams')).toBe((lengths as number[]).length);
-    },
-  );
+  test.each([
+    [100, 30, [30, 30, 30, 10]],
+    [90, 30, [30, 30, 30]],
+    [20, 30, [20]],
+    [0, 30, [0]],
+  ])('%i octets of %i', (n, gso, lengths) => {
+    const b = new Bench();
+    const ear = bound(b, '0.0.0.0', 7);
+    b.feed(udpPacket(pattern(n as number)), RxFlag.NEEDS_CSUM, gso as number);
+    b.drain();
+    expect(ear.got.map((g) => g.data.length)).toEqual(lengths);
+    expectSame(Uint8Array.from(ear.got.flatMap((g) => [...g.data])), pattern(n as number));
+    expect(b.counters.get('UdpInDatagrams')).toBe((lengths as number[]).length);
+  });
 });
 
 describe('the receive queue', () => {
@@ -261,7 +301,9 @@ describe('the receive queue', () => {
   });
 
   test('keeps order and octets under any mix of sizes, pieces and deliveries', () => {
-    const arb = fc.array(fc.record({ n: fc.nat(3000), gso: fc.nat(700), drain: fc.boolean() }), { maxLength: 40 });
+    const arb = fc.array(fc.record({ n: fc.nat(3000), gso: fc.nat(700), drain: fc.boolean() }), {
+      maxLength: 40,
+    });
     fc.assert(
       fc.property(arb, (steps) => {
         const b = new Bench({ udpReceiveOctets: 1_000_000 });

@@ -33,18 +33,64 @@ describe('text that names an address (RFC 4291 §2.2, RFC 6943 §3.1.1)', () => 
 describe('text that names none', () => {
   // prettier-ignore
   test.each([
-    '', ' ', '1', '1.2.3', '1.2.3.4.5', '1.2.3.256', '01.2.3.4', '1.2.3.04', '0x7f.0.0.1', '1.2.3.', '.1.2.3',
-    '1.2.3.4 ', ' 1.2.3.4', '1.2.3.-4', '1e1.2.3.4', '2130706433', '1.2.3.4%eth0', '1.2.3.4/24',
-    ':', ':::', '1::2::3', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1:2:3:4:5:6:7:8::', '::1:2:3:4:5:6:7:8',
-    '12345::', 'g::', '::1.2.3', '1.2.3.4::', '::1.2.3.4:5', 'fe80::1%', 'fe80::1%a b', '::%', '[::1]', '1:',
-    ':1', '::ffff:256.0.0.1', '1:2:3:4:5:6:7:1.2.3.4',
+    '',
+    ' ',
+    '1',
+    '1.2.3',
+    '1.2.3.4.5',
+    '1.2.3.256',
+    '01.2.3.4',
+    '1.2.3.04',
+    '0x7f.0.0.1',
+    '1.2.3.',
+    '.1.2.3',
+    '1.2.3.4 ',
+    ' 1.2.3.4',
+    '1.2.3.-4',
+    '1e1.2.3.4',
+    '2130706433',
+    '1.2.3.4%eth0',
+    '1.2.3.4/24',
+    ':',
+    ':::',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '1:2:3:4:5:6:7:8:9',
+    '1:2:3:4:5:6:7:8::',
+    '::1:2:3:4:5:6:7:8',
+    '12345::',
+    'g::',
+    '::1.2.3',
+    '1.2.3.4::',
+    '::1.2.3.4:5',
+    'fe80::1%',
+    'fe80::1%a b',
+    '::%',
+    '[::1]',
+    '1:',
+    ':1',
+    '::ffff:256.0.0.1',
+    '1:2:3:4:5:6:7:1.2.3.4',
   ])('%j', (text) => {
     expect(address.parse(text)).toBeNull();
   });
 });
 
 test('parse agrees with Node about what is an address', () => {
-  const piece = fc.constantFrom('0', '1', 'ff', 'fffff', '255', '256', '01', ':', '::', '.', '%', 'a');
+  const piece = fc.constantFrom(
+    '0',
+    '1',
+    'ff',
+    'fffff',
+    '255',
+    '256',
+    '01',
+    ':',
+    '::',
+    '.',
+    '%',
+    'a',
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const text = pieces.join('');
@@ -57,15 +103,22 @@ test('parse agrees with Node about what is an address', () => {
 
 test('format and parse are inverse to one another (RFC 5952)', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer(), { minLength: 4, maxLength: 4 }), fc.nat(15), (words, zeros) => {
-      const [a, b, c, d] = words.map((w, i) => ((zeros >> i) & 1 ? 0 : w | 0)) as [
-        number, number, number, number,
-      ];
-      const text = address.format(a, b, c, d);
-      expect(isIP(text)).not.toBe(0);
-      const parsed = address.parse(text);
-      expect([parsed?.a, parsed?.b, parsed?.c, parsed?.d]).toEqual([a, b, c, d]);
-    }),
+    fc.property(
+      fc.array(fc.integer(), { minLength: 4, maxLength: 4 }),
+      fc.nat(15),
+      (words, zeros) => {
+        const [a, b, c, d] = words.map((w, i) => ((zeros >> i) & 1 ? 0 : w | 0)) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const text = address.format(a, b, c, d);
+        expect(isIP(text)).not.toBe(0);
+        const parsed = address.parse(text);
+        expect([parsed?.a, parsed?.b, parsed?.c, parsed?.d]).toEqual([a, b, c, d]);
+      },
+    ),
     { numRuns: 2000, seed: 3 },
   );
 });
@@ -85,14 +138,26 @@ describe('prefixes', () => {
     expect(p?.address.toString()).toBe(out);
     expect(p?.length).toBe(length);
   });
-  test.each(['', '10.0.0.0', '10.0.0.0/', '10.0.0.0/33', '10.0.0.0/08', '::/129', '/8', '1.2.3.4/-1',
-    '1.2.3.4/1/2', '::ffff:1.2.3.4/95', 'x/8'])('%j is none', (text) => {
+  test.each([
+    '',
+    '10.0.0.0',
+    '10.0.0.0/',
+    '10.0.0.0/33',
+    '10.0.0.0/08',
+    '::/129',
+    '/8',
+    '1.2.3.4/-1',
+    '1.2.3.4/1/2',
+    '::ffff:1.2.3.4/95',
+    'x/8',
+  ])('%j is none', (text) => {
     expect(address.parsePrefix(text)).toBeNull();
   });
 });
 
 test('the words of a netmask', () => {
-  const mask = (n: number): string => [0, 1, 2, 3].map((i) => (address.maskWord(n, i) >>> 0).toString(16)).join(' ');
+  const mask = (n: number): string =>
+    [0, 1, 2, 3].map((i) => (address.maskWord(n, i) >>> 0).toString(16)).join(' ');
   expect(mask(0)).toBe('0 0 0 0');
   expect(mask(1)).toBe('80000000 0 0 0');
   expect(mask(32)).toBe('ffffffff 0 0 0');
@@ -102,8 +167,14 @@ test('the words of a netmask', () => {
 });
 
 describe('predicates (RFC 1122 §3.2.1.3, RFC 4291 §2.4)', () => {
-  const kinds = ['isUnspecified', 'isLoopback', 'isMulticast', 'isLimitedBroadcast', 'isLinkLocal',
-    'isMartianSource'] as const;
+  const kinds = {
+    isUnspecified: address.isUnspecified,
+    isLoopback: address.isLoopback,
+    isMulticast: address.isMulticast,
+    isLimitedBroadcast: address.isLimitedBroadcast,
+    isLinkLocal: address.isLinkLocal,
+    isMartianSource: address.isMartianSource,
+  };
   const rows: [string, string][] = [
     ['0.0.0.0', 'isUnspecified isMartianSource'],
     ['0.0.0.1', 'isMartianSource'],
@@ -128,7 +199,7 @@ describe('predicates (RFC 1122 §3.2.1.3, RFC 4291 §2.4)', () => {
   ];
   test.each(rows)('%s: %s', (text, names) => {
     const p = address.parse(text) as address.Address;
-    const held = kinds.filter((kind) => address[kind](p.a, p.b, p.c, p.d));
-    expect(held.join(' ')).toBe(names);
+    const held = Object.entries(kinds).filter(([, test]) => test(p.a, p.b, p.c, p.d));
+    expect(held.map(([name]) => name).join(' ')).toBe(names);
   });
 });

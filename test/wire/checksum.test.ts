@@ -19,20 +19,19 @@ test('the example of RFC 1071 §3', () => {
 });
 
 describe('sum agrees with the definition (RFC 1071)', () => {
-  test.each([0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 66, 127, 1460, 1461, 65_535, 65_536, 65_537, 200_001])(
-    '%i octets of 0xff, and of a pattern, at even and odd places',
-    (len) => {
-      for (const off of [0, 1, 2, 3, 5]) {
-        const ones = new Uint8Array(len + 8).fill(0xff);
-        const mixed = Uint8Array.from({ length: len + 8 }, (_, i) => (i * 131 + (i >> 7)) & 255);
-        for (const u8 of [ones, mixed]) {
-          const got = checksum.sum(u8, off, len, 0);
-          expect(got).toBeLessThan(2 ** 32);
-          expect(checksum.fold(got)).toBe(reference(u8.subarray(off, off + len)));
-        }
+  test.each([
+    0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 66, 127, 1460, 1461, 65_535, 65_536, 65_537, 200_001,
+  ])('%i octets of 0xff, and of a pattern, at even and odd places', (len) => {
+    for (const off of [0, 1, 2, 3, 5]) {
+      const ones = new Uint8Array(len + 8).fill(0xff);
+      const mixed = Uint8Array.from({ length: len + 8 }, (_, i) => (i * 131 + (i >> 7)) & 255);
+      for (const u8 of [ones, mixed]) {
+        const got = checksum.sum(u8, off, len, 0);
+        expect(got).toBeLessThan(2 ** 32);
+        expect(checksum.fold(got)).toBe(reference(u8.subarray(off, off + len)));
       }
-    },
-  );
+    }
+  });
 
   test('whatever the view on the buffer and the initial sum', () => {
     fc.assert(
@@ -65,13 +64,17 @@ describe('sum agrees with the definition (RFC 1071)', () => {
 
 test('runs that start at an odd octet of the whole are swapped (RFC 1071 §2 (B))', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 80 }), (first, second) => {
-      const whole = Uint8Array.from([...first, ...second]);
-      const a = checksum.sum(first, 0, first.length, 0);
-      const b = checksum.sum(second, 0, second.length, 0);
-      const both = checksum.fold(a) + ((first.length & 1) === 0 ? b : checksum.swap(b));
-      expect(checksum.fold(both) % 0xffff).toBe(reference(whole) % 0xffff);
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 80 }),
+      fc.uint8Array({ maxLength: 80 }),
+      (first, second) => {
+        const whole = Uint8Array.from([...first, ...second]);
+        const a = checksum.sum(first, 0, first.length, 0);
+        const b = checksum.sum(second, 0, second.length, 0);
+        const both = checksum.fold(a) + ((first.length & 1) === 0 ? b : checksum.swap(b));
+        expect(checksum.fold(both) % 0xffff).toBe(reference(whole) % 0xffff);
+      },
+    ),
     { numRuns: 1000, seed: 2 },
   );
 });
@@ -111,10 +114,25 @@ test('pseudo-headers (RFC 9293 §3.1, RFC 8200 §8.1)', () => {
   const got = checksum.pseudo4(0xc0000201 | 0, 0xc6336407 | 0, 17, 0x1234);
   expect(checksum.fold(got)).toBe(reference(v4));
   const pair = {
-    src0: 0x20010db8, src1: 0, src2: 0xffff0000 | 0, src3: -1,
-    dst0: 0xfe800000 | 0, dst1: 0x12345678, dst2: 0x9abcdef0 | 0, dst3: 1,
+    src0: 0x20010db8,
+    src1: 0,
+    src2: 0xffff0000 | 0,
+    src3: -1,
+    dst0: 0xfe800000 | 0,
+    dst1: 0x12345678,
+    dst2: 0x9abcdef0 | 0,
+    dst3: 1,
   };
-  const words = [pair.src0, pair.src1, pair.src2, pair.src3, pair.dst0, pair.dst1, pair.dst2, pair.dst3];
+  const words = [
+    pair.src0,
+    pair.src1,
+    pair.src2,
+    pair.src3,
+    pair.dst0,
+    pair.dst1,
+    pair.dst2,
+    pair.dst3,
+  ];
   const v6 = words.flatMap((w) => [w >>> 24, (w >>> 16) & 255, (w >>> 8) & 255, w & 255]);
   v6.push(0, 1, 0x86, 0xa0, 0, 0, 0, 6);
   expect(checksum.fold(checksum.pseudo6(pair, 6, 100_000))).toBe(reference(v6));

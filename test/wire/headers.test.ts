@@ -88,14 +88,18 @@ test('which ICMP types are queries and may be answered with an error (RFC 1122 Â
 
 test('walking options ends within the header for any octets (reliability 2.1)', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 40, maxLength: 40 }), fc.integer({ min: 5, max: 15 }), (o, ihl) => {
-      const bytes = new Uint8Array(64).fill(0xee);
-      bytes.set(o, 20);
-      const verdict = ipv4.checkOptions(bytes, 0, ihl * 4);
-      // What lies behind the header must not matter.
-      bytes.fill(131, ihl * 4);
-      expect(ipv4.checkOptions(bytes, 0, ihl * 4)).toBe(verdict);
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 40, maxLength: 40 }),
+      fc.integer({ min: 5, max: 15 }),
+      (o, ihl) => {
+        const bytes = new Uint8Array(64).fill(0xee);
+        bytes.set(o, 20);
+        const verdict = ipv4.checkOptions(bytes, 0, ihl * 4);
+        // What lies behind the header must not matter.
+        bytes.fill(131, ihl * 4);
+        expect(ipv4.checkOptions(bytes, 0, ihl * 4)).toBe(verdict);
+      },
+    ),
     { numRuns: 3000, seed: 5 },
   );
 });

@@ -1,10 +1,13 @@
 // What the engine asks of a congestion controller. cwnd and ssthresh are wire segments, as in Linux.
 // A controller is stateless; what it remembers of a connection is in the object that `start` makes.
 
+import type { AckPass } from '../ack-pass.ts';
 import type { Tcb } from '../tcb.ts';
 
 export interface Controller {
   readonly name: string;
+  /** True: the controller sets cwnd and pacing itself in `drive`, in recovery too (as BBR does). */
+  readonly drives: boolean;
   /** A connection begins (or changes to this controller): its memory, or null. */
   start(t: Tcb): CongestionMemory | null;
   /** ssthresh after a loss or ECN mark (RFC 5681 equation 4, RFC 9438 §4.6). */
@@ -13,6 +16,8 @@ export interface Controller {
   avoid(t: Tcb, acked: number): void;
   /** An RTT sample in µs stands in `t.sampleRttUs`; `acked` segments came with it. */
   sampled(t: Tcb, acked: number): void;
+  /** After every acknowledgment, for controllers that drive: the rate sample stands in `pass`. */
+  drive(t: Tcb, pass: AckPass): void;
   /** The loss turned out not to be one: cwnd to go back to. */
   undo(t: Tcb): number;
   /** Retransmission timeout: forget growth state. */
@@ -24,6 +29,13 @@ export interface Controller {
 /** Per-connection memory of a controller. */
 export interface CongestionMemory {
   readonly owner: string;
+}
+
+/** Gives the connection another controller; what cwnd has learned stays. */
+export function useController(t: Tcb, controller: Controller): void {
+  t.controller = controller;
+  if (!controller.drives) t.pacingRate = t.maxPacingRate;
+  t.congestionMemory = controller.start(t);
 }
 
 /** Slow start (RFC 5681 §3.1 with L = unlimited per RFC 3465 for stretch ACKs); the rest is answered. */

@@ -2,8 +2,10 @@
 // Time comes from the layer's clock through `t.layer.ip.nowUs`.
 // @hot
 
+import type { AckPass } from '../ack-pass.ts';
 import type { Tcb } from '../tcb.ts';
 import { additive, type CongestionMemory, type Controller, slowStart } from './controller.ts';
+import { forget, growth, Hystart, sampledInSlowStart } from './hystart.ts';
 
 const C = 0.4;
 const BETA = 0.7;
@@ -12,6 +14,7 @@ const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
 
 class CubicMemory implements CongestionMemory {
   readonly owner = 'cubic';
+  readonly hystart = new Hystart();
   /** Congestion window just before the last reduction, segments. */
   wMax = 0;
   /** Start of the current congestion avoidance epoch, µs; -1 = none. */
@@ -30,6 +33,7 @@ function memory(t: Tcb): CubicMemory {
 
 class Cubic implements Controller {
   readonly name = 'cubic';
+  readonly drives = false;
 
   start(_t: Tcb): CongestionMemory | null {
     return startedMemory();
@@ -44,7 +48,11 @@ class Cubic implements Controller {
   }
 
   avoid(t: Tcb, acked: number): void {
-    const rest = t.cwnd < t.ssthresh ? slowStart(t, acked) : acked;
+    let rest = acked;
+    if (t.cwnd < t.ssthresh) {
+      const m = memory(t);
+      rest = m.hystart.css ? slowStart(t, growth(m.hystart, acked)) : slowStart(t, acked);
+    }
     if (rest > 0) additive(t, this.#every(t, rest), rest);
   }
 
@@ -75,7 +83,11 @@ class Cubic implements Controller {
     return Math.max(2, Math.floor(every));
   }
 
-  sampled(_t: Tcb, _acked: number): void {}
+  drive(_t: Tcb, _pass: AckPass): void {}
+
+  sampled(t: Tcb, _acked: number): void {
+    if (t.cwnd < t.ssthresh) sampledInSlowStart(t, memory(t).hystart);
+  }
 
   undo(t: Tcb): number {
     return Math.max(t.cwnd, t.priorCwnd);
@@ -96,6 +108,7 @@ class Cubic implements Controller {
     m.epochUs = -1;
     m.wMax = 0;
     m.k = 0;
+    forget(m.hystart);
   }
 }
 

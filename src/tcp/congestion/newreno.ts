@@ -1,11 +1,13 @@
 // NewReno (RFC 5681, 6582): one half on loss, one segment per window otherwise.
 // @hot
 
+import type { AckPass } from '../ack-pass.ts';
 import type { Tcb } from '../tcb.ts';
 import { additive, type CongestionMemory, type Controller, slowStart } from './controller.ts';
 
 class NewReno implements Controller {
   readonly name = 'reno';
+  readonly drives = false;
 
   start(_t: Tcb): CongestionMemory | null {
     return null;
@@ -19,6 +21,8 @@ class NewReno implements Controller {
     const rest = t.cwnd < t.ssthresh ? slowStart(t, acked) : acked;
     if (rest > 0) additive(t, t.cwnd, rest);
   }
+
+  drive(_t: Tcb, _pass: AckPass): void {}
 
   sampled(_t: Tcb, _acked: number): void {}
 
