@@ -39,9 +39,11 @@ function dataIn(payload: number, packets: number): Walk {
     packets,
     octets: payload,
     start() {
-      const bed = new Bed();
+      const bed = new Bed({ tcp: { rcvBufInitial: 6 << 20 } });
       bed.connect();
       bed.lay(packets, payload);
+      // The announced window begins at 64 KB and opens with what arrives.
+      for (let i = 0; i < 200; i++) bed.data(1);
       return watched(
         () => bed.data(packets),
         () => bed.received,

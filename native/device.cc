@@ -15,7 +15,9 @@ using Napi::CallbackInfo;
 using Napi::Number;
 using Napi::Object;
 
+/** An exception of the program's own (a getter, a proxy) goes before ours. */
 Napi::Value refuse(Napi::Env env, const char* what) {
+  if (env.IsExceptionPending()) return env.Undefined();
   Napi::TypeError::New(env, what).ThrowAsJavaScriptException();
   return env.Undefined();
 }
@@ -50,12 +52,21 @@ bool addressOf(const Napi::Value& v, InetAddress& out) {
   return v.IsString() && parseAddress(v.As<Napi::String>().Utf8Value(), out);
 }
 
+double numberOf(const Napi::Value& v, double otherwise) {
+  return v.IsNumber() ? v.As<Number>().DoubleValue() : otherwise;
+}
+
+int prefixOf(const Napi::Value& v) {
+  return v.IsNumber() ? v.As<Number>().Int32Value() : -1;
+}
+
 bool prefixFits(int prefix, const InetAddress& a) {
   return prefix >= 0 && prefix <= (a.family == AF_INET ? 32 : 128);
 }
 }  // namespace
 
 void throwFailure(Napi::Env env, const Failure& f) {
+  if (env.IsExceptionPending()) return;
   std::string message = f.syscall + " " + errnoName(f.err) + ": " + std::strerror(f.err);
   if (!f.detail.empty()) message += " (" + f.detail + ")";
   Object error = Napi::Error::New(env, message).Value();
@@ -92,6 +103,7 @@ Device::Device(const CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
     return;
   }
   const OpenOptions options = readOptions(info[0].As<Object>());
+  if (info.Env().IsExceptionPending()) return;
   if (options.name.size() > 15) {
     throwFailure(info.Env(), fail(EINVAL, "TUNSETIFF", "a device name has at most 15 octets"));
     return;
@@ -178,9 +190,9 @@ Napi::Value Device::flush(const CallbackInfo& info) {
 Napi::Value Device::checksum(const CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Span slab = core_->slab();
-  const double off = info[0].ToNumber().DoubleValue();
-  const double len = info[1].ToNumber().DoubleValue();
-  const double initial = info[2].IsNumber() ? info[2].As<Number>().DoubleValue() : 0;
+  const double off = numberOf(info[0], -1);
+  const double len = numberOf(info[1], -1);
+  const double initial = numberOf(info[2], 0);
   if (!(off >= 0) || !(len >= 0) || !(off + len <= static_cast<double>(slab.len)) ||
       !(initial >= 0) || initial > 9007199254740991.0) {
     Napi::RangeError::New(env, "checksum: outside of the slab").ThrowAsJavaScriptException();
@@ -270,6 +282,7 @@ Napi::Value Device::setLink(const CallbackInfo& info) {
   const Napi::Value mtu = o.Get("mtu");
   const Napi::Value queue = o.Get("txQueueLen");
   const Napi::Value up = o.Get("up");
+  if (env.IsExceptionPending()) return env.Undefined();
   Failure f;
   if (mtu.IsNumber()) f = core_->device().setMtu(mtu.As<Number>().Uint32Value());
   if (!f && queue.IsNumber()) {
@@ -286,7 +299,7 @@ Napi::Value Device::address(const CallbackInfo& info) {
   if (!isOpen(env)) return env.Undefined();
   AddressSpec spec;
   const bool add = info[0].ToBoolean().Value();
-  spec.prefix = info[2].ToNumber().Int32Value();
+  spec.prefix = prefixOf(info[2]);
   if (!addressOf(info[1], spec.local) || spec.local.family == 0 ||
       !addressOf(info[3], spec.peer) || !prefixFits(spec.prefix, spec.local) ||
       (spec.peer.family != 0 && spec.peer.family != spec.local.family)) {
@@ -305,7 +318,7 @@ Napi::Value Device::route(const CallbackInfo& info) {
   if (!isOpen(env)) return env.Undefined();
   RouteSpec spec;
   const bool add = info[0].ToBoolean().Value();
-  spec.prefix = info[2].ToNumber().Int32Value();
+  spec.prefix = prefixOf(info[2]);
   const auto agrees = [&spec](const InetAddress& a) {
     return a.family == 0 || a.family == spec.dst.family;
   };

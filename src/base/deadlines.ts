@@ -65,16 +65,26 @@ export class Deadlines {
     if (id >= this.#deadline.length) this.#grow(id);
     if (this.#deadline[id] === NEVER) this.#armed++;
     this.#deadline[id] = us;
-    if (this.#head[id] !== NONE) {
-      if (Math.floor(us / TICK_US) >= (this.#place[id] as number)) return;
-      this.#unlink(id);
-    }
-    this.#link(id);
+    this.#moved(id);
   }
 
   /** Sets the deadline `delayUs` (an int32) after the time of the last `expire`. */
   after(id: number, delayUs: number): void {
-    this.set(id, this.#now + delayUs);
+    // Not through `set`: a float64 that crosses a call is boxed, 16 octets for each segment sent.
+    if (id >= this.#deadline.length) this.#grow(id);
+    if (this.#deadline[id] === NEVER) this.#armed++;
+    this.#deadline[id] = this.#now + delayUs;
+    this.#moved(id);
+  }
+
+  /** An entry that comes up early is put right then; one that would come up late is linked anew. */
+  #moved(id: number): void {
+    if (this.#head[id] !== NONE) {
+      const tick = Math.floor((this.#deadline[id] as number) / TICK_US);
+      if (tick >= (this.#place[id] as number)) return;
+      this.#unlink(id);
+    }
+    this.#link(id);
   }
 
   clear(id: number): void {

@@ -10,6 +10,7 @@ import {
   isLimitedBroadcast,
   isMulticast,
   isUnspecified,
+  isV4,
   mappedLength,
   maskWord,
   parse,
@@ -22,6 +23,8 @@ export const NOT_OURS = 3;
 /** Most addresses and prefixes of one stack; a prefix owned whole counts as one. */
 export const MAX_ADDRESSES = 65_536;
 
+/** Entries of the cache of answers. */
+const CACHED = 64;
 const EXACT = 128;
 const V4_BITS = 96;
 const ALL_HOSTS = fromV4(0xe0000001);
@@ -50,6 +53,9 @@ export class Addresses {
   /** DstKind of each mark. */
   #kinds = new Int32Array(16);
   readonly #words = new Int32Array(4);
+  /** The last answers for IPv4, by some bits of the address: every packet asks twice. */
+  readonly #asked = new Int32Array(CACHED);
+  readonly #answers = new Int8Array(CACHED).fill(-1);
 
   constructor() {
     // 127/8 and ::1 are ours from the start, on the loopback link (RFC 1122 §3.2.1.3, RFC 4291
@@ -66,7 +72,17 @@ export class Addresses {
 
   /** UNICAST, BROADCAST or MULTICAST of DstKind when the address is ours, else NOT_OURS. */
   kindOf(a: number, b: number, c: number, d: number): number {
-    if (d === -1 && isLimitedBroadcast(a, b, c, d)) return DstKind.BROADCAST;
+    if (!isV4(a, b, c)) return this.#look(a, b, c, d);
+    const i = (d ^ (d >>> 8)) & (CACHED - 1);
+    const known = this.#answers[i] as number;
+    if (this.#asked[i] === d && known >= 0) return known;
+    const kind = d === -1 ? DstKind.BROADCAST : this.#look(a, b, c, d);
+    this.#asked[i] = d;
+    this.#answers[i] = kind;
+    return kind;
+  }
+
+  #look(a: number, b: number, c: number, d: number): number {
     const mark = this.#table.lookup(a, b, c, d);
     return mark < 0 ? NOT_OURS : (this.#kinds[mark] as number);
   }
@@ -120,7 +136,7 @@ export class Addresses {
     words[1] = b;
     words[2] = c;
     words[3] = d;
-    const family = (a | b) === 0 && c === 0xffff ? 4 : 6;
+    const family = isV4(a, b, c) ? 4 : 6;
     let best: AddressEntry | null = null;
     let bestRank = -1;
     for (const entry of this.#entries) {
@@ -169,6 +185,7 @@ export class Addresses {
   }
 
   #hold(address: Address, length: number, role: keyof Mark, step: number): void {
+    this.#answers.fill(-1);
     const words = this.#load(address);
     let i = this.#table.get(length, words);
     if (i < 0) {

@@ -52,7 +52,7 @@ interface Option {
   readonly value: Uint8Array;
 }
 
-/** A block in making: type, length, body, options, length. Little-endian, as the byte-order magic says. */
+/** One block: type, length, body, options, length; little-endian, as the byte-order magic says. */
 function block(type: number, fixed: Uint8Array, data: Uint8Array, options: Option[]): Uint8Array {
   let optionsLen = 0;
   for (const o of options) optionsLen += 4 + padded(o.value.length);

@@ -1,7 +1,7 @@
 // One direction of a bad network: loss (independent, in bursts, by kind of segment, every n-th),
 // delay, jitter, reordering, duplication, late replay, damage, truncation, trailing octets, rate
-// with a tail-drop queue, MTU, partition. Everything is drawn from a Random and happens on the clock
-// that the caller names, so the same seed gives the same network; a driver may use real time.
+// with a tail-drop queue, MTU, partition. Everything is drawn from a Random and happens on the
+// clock that the caller names, so the same seed gives the same network; a driver may use real time.
 
 import { below, fraction, type Random } from '../base/random.ts';
 import { GsoType, RxFlag } from '../base/rx.ts';
@@ -39,7 +39,7 @@ export interface Impairment {
   rate?: number;
   /** Octets that may wait for the rate; default 256 KiB. */
   queue?: number;
-  /** Packets longer than this vanish without a word (a black hole); super-segments by their size. */
+  /** Longer packets vanish without a word (a black hole); super-segments by their segments. */
   mtu?: number;
   /** Nothing passes in these spans of time: pairs of begin and end. */
   partitions?: readonly (readonly [number, number])[];

@@ -187,14 +187,19 @@ export class Offload implements Link {
   }
 }
 
-/** Adds the pieces to `headerSum` (transport header with the pseudo sum in it); stores the result. */
+/** Adds the pieces to `headerSum` (transport header, pseudo sum included); stores the result. */
 function complete(u8: Uint8Array, tx: Tx, headerSum: number, sum: Sum): void {
   let total = fold(headerSum);
   let odd = (tx.headerLen - tx.l4) & 1;
   for (let i = 0; i < tx.pieces; i++) {
     const buf = tx.pieceBuf[i];
     const len = tx.pieceLen[i] as number;
-    const part = sum(buf === null || buf === undefined ? u8 : buf, tx.pieceOff[i] as number, len, 0);
+    const part = sum(
+      buf === null || buf === undefined ? u8 : buf,
+      tx.pieceOff[i] as number,
+      len,
+      0,
+    );
     total += odd === 0 ? fold(part) : swap(part);
     odd ^= len & 1;
   }

@@ -5,7 +5,7 @@
 import type { Tx } from '../base/tx.ts';
 import { finish } from '../wire/checksum.ts';
 
-/** Unfolded sum of big-endian 16-bit words, an odd last octet padded with zero (wire/checksum.ts). */
+/** Unfolded sum of big-endian 16-bit words, an odd last octet padded (wire/checksum.ts). */
 export type Sum = (u8: Uint8Array, off: number, len: number, initial: number) => number;
 
 /** Octets of the whole IP packet that `tx` describes. */

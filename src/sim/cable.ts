@@ -134,7 +134,7 @@ export class Cable {
 
   refuses(): boolean {
     const chance = this.shape.refuse;
-    return chance > 0 && (this.#random.next() >>> 0) < chance * 0x1_0000_0000;
+    return chance > 0 && this.#random.next() >>> 0 < chance * 0x1_0000_0000;
   }
 
   /** When the next packet arrives at an end. */

@@ -1,5 +1,5 @@
-// Virtual time: a number that jumps to the next event. What is scripted for the same instant happens
-// in the order in which it was asked for.
+// Virtual time: a number that jumps to the next event. What is scripted for the same instant
+// happens in the order in which it was asked for.
 
 interface Entry {
   readonly us: number;
@@ -88,8 +88,7 @@ export class Clock {
     let i = 0;
     for (let child = 1; child < heap.length; child = 2 * i + 1) {
       const right = child + 1;
-      const rightFirst =
-        right < heap.length && before(heap[right] as Entry, heap[child] as Entry);
+      const rightFirst = right < heap.length && before(heap[right] as Entry, heap[child] as Entry);
       const least = rightFirst ? right : child;
       if (!before(heap[least] as Entry, item)) break;
       heap[i] = heap[least] as Entry;

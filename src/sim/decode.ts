@@ -1,5 +1,5 @@
-// The simulator's own reading of a packet: an independent judge, so nothing of wire/, ip/ or tcp/ is
-// used here. Strict: what our stack sends must be right in every field that this knows.
+// The simulator's own reading of a packet: an independent judge, so nothing of wire/, ip/ or tcp/
+// is used here. Strict: what our stack sends must be right in every field that this knows.
 
 export const Bit = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32, ECE: 64, CWR: 128 } as const;
 export const Proto = { ICMP: 1, TCP: 6, UDP: 17 } as const;
@@ -72,13 +72,7 @@ export function pseudoSum(b: Uint8Array, off: number, protocol: number, l4Len: n
  * @param partial the transport checksum field holds only the pseudo-header's sum
  * @returns '' or what is wrong with it
  */
-export function decode(
-  b: Uint8Array,
-  off: number,
-  len: number,
-  w: Wire,
-  partial: boolean,
-): string {
+export function decode(b: Uint8Array, off: number, len: number, w: Wire, partial: boolean): string {
   if (len < 20) return 'shorter than an IPv4 header';
   if ((b[off] as number) >> 4 !== 4) return 'version is not 4';
   const headerLen = ((b[off] as number) & 15) * 4;

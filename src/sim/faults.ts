@@ -1,5 +1,5 @@
-// The faults of a seed, drawn swarm-style (Groce et al. 2012): about half of them are off in any one
-// run, so that rare combinations come up and one fault does not hide another.
+// The faults of a seed, drawn swarm-style (Groce et al. 2012): about half of them are off in any
+// one run, so that rare combinations come up and one fault does not hide another.
 
 import { below, fraction, type Random } from '../base/random.ts';
 import type { Impairment } from '../link/impair.ts';
@@ -41,7 +41,11 @@ export function drawImpairment(draw: Draw): Impairment {
   if (chance(random, 0.25)) o.truncate = fraction(random) * 0.03;
   if (chance(random, 0.25)) o.trail = fraction(random) * 0.05;
   if (chance(random, 0.25)) {
-    o.burst = { toBad: 0.01, toGood: 0.2 + fraction(random) * 0.5, loss: 0.5 + fraction(random) / 2 };
+    o.burst = {
+      toBad: 0.01,
+      toGood: 0.2 + fraction(random) * 0.5,
+      loss: 0.5 + fraction(random) / 2,
+    };
   }
   if (chance(random, 0.25)) o.ackLoss = fraction(random) * 0.5;
   if (chance(random, 0.2)) o.synFinLoss = fraction(random) * 0.4;

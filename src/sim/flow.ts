@@ -1,5 +1,5 @@
-// What the wire alone tells about one direction of a TCP connection: numbers are unwrapped (SYN = 0,
-// first octet = 1) and kept as floats, so that a run may pass 4 GiB.
+// What the wire alone tells about one direction of a TCP connection: numbers are unwrapped (SYN =
+// 0, first octet = 1) and kept as floats, so that a run may pass 4 GiB.
 
 const FIRST_RING = 1 << 14;
 /** Stands for an octet that a full link has swallowed before anybody saw it. */

@@ -1,6 +1,6 @@
-// A host of the simulated world: one Stack and its driver. A turn is what a turn of the event loop is
-// to a real driver: advance, receive what has arrived (bounded), drain. A host may be slow (turns at
-// least `turnUs` apart) and may stall (a garbage collection): packets wait meanwhile.
+// A host of the simulated world: one Stack and its driver. A turn is what a turn of the event loop
+// is to a real driver: advance, receive what has arrived (bounded), drain. A host may be slow
+// (turns at least `turnUs` apart) and may stall (a garbage collection): packets wait meanwhile.
 
 import type { Random } from '../base/random.ts';
 import { Slab } from '../base/slab.ts';

@@ -1,6 +1,6 @@
 // The door `portside/sim`: a deterministic network for tests of anything that stands on the core.
 
-export type { ImpairStats, Impairment, InFlight } from '../link/impair.ts';
+export type { Impairment, ImpairStats, InFlight } from '../link/impair.ts';
 export { Impair } from '../link/impair.ts';
 export { Cable, CableEnd, type CableShape, type Watcher } from './cable.ts';
 export { Clock } from './clock.ts';

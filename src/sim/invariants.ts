@@ -1,5 +1,5 @@
-// What must hold at every packet of every run (reliability.md §4.2), judged from the wire with an own
-// decoder: acknowledgments only of what came, retransmissions equal to the first transmission,
+// What must hold at every packet of every run (reliability.md §4.2), judged from the wire with an
+// own decoder: acknowledgments only of what came, retransmissions equal to the first transmission,
 // nothing beyond the peer's right edge, a right edge that never goes back, options only as
 // negotiated, no RST for a RST, a flight that slow start allows, acknowledgments within 500 ms.
 
@@ -7,7 +7,7 @@ import { Bit, decode, line, Proto, Wire } from './decode.ts';
 import { Flow, type Way } from './flow.ts';
 import type { PacketWatch } from './world.ts';
 
-/** RFC 6928: the initial window in full segments; bounds are written here, not asked of the code. */
+/** RFC 6928: the initial window in full segments. Bounds stand here, the code is not asked. */
 const INITIAL_WINDOW = 10;
 /** RFC 3042 sends two, a loss probe one, a window probe one. */
 const EXTRA_SEGMENTS = 4;
@@ -26,6 +26,8 @@ export class Invariants implements PacketWatch {
   slackUs = 0;
   /** Every connection has the same ISS (`testIss`): old duplicates look like new ones. */
   fixedIss = false;
+  /** Octets of congestion window of a sender that has seen no loss yet; null: not known. */
+  cwndOf: ((host: string, w: Wire) => number | null) | null = null;
   readonly #now: () => number;
   readonly #wire = new Wire();
   #turn = 0;
@@ -96,7 +98,8 @@ export class Invariants implements PacketWatch {
       return;
     }
     if (!back.synSent) return;
-    if (w.dataLen > 0) out.dataSegmentsGot += gso >>> 8 === 0 ? 1 : Math.ceil(w.dataLen / (gso >>> 8));
+    if (w.dataLen > 0)
+      out.dataSegmentsGot += gso >>> 8 === 0 ? 1 : Math.ceil(w.dataLen / (gso >>> 8));
     if ((w.flags & Bit.SYN) !== 0 && ((w.seq - back.iss) | 0) !== 0) return;
     this.#gotData(out, back);
     if ((w.flags & Bit.ACK) !== 0 && out.synSent) this.#gotAck(out, back);
@@ -164,7 +167,8 @@ export class Invariants implements PacketWatch {
     }
     const answers = (w.flags & Bit.ACK) !== 0 && back.synSent;
     if (!answers) return;
-    if (w.wscale >= 0 && back.wscale < 0) this.#broken(host, 'window scale not offered by the peer');
+    if (w.wscale >= 0 && back.wscale < 0)
+      this.#broken(host, 'window scale not offered by the peer');
     if (w.sackPermitted && !back.sackPermitted) this.#broken(host, 'SACK not offered by the peer');
     if (w.hasTs && !back.timestamps) this.#broken(host, 'timestamps not offered by the peer');
   }
@@ -206,7 +210,8 @@ export class Invariants implements PacketWatch {
     }
     if (w.dataLen > 0 && out.fin >= 0 && end > out.fin) this.#broken(host, 'data behind the FIN');
     if (isFin) {
-      if (out.fin >= 0 && out.fin !== end) this.#broken(host, `FIN moved from ${out.fin} to ${end}`);
+      if (out.fin >= 0 && out.fin !== end)
+        this.#broken(host, `FIN moved from ${out.fin} to ${end}`);
       out.fin = end;
     }
     if (w.dataLen > 0) out.dataEnd = Math.max(out.dataEnd, end);
@@ -241,6 +246,12 @@ export class Invariants implements PacketWatch {
       this.#broken(host, `segment of ${segment} octets + ${options} of options, MSS ${offered}`);
     }
     this.#slowStart(host, out, back, [end, segment]);
+    if (out.disturbed || end <= out.dataEnd || this.cwndOf === null) return;
+    const cwnd = this.cwndOf(host, w);
+    const flight = end - Math.max(1, out.una);
+    if (cwnd !== null && flight > cwnd + EXTRA_SEGMENTS * offered) {
+      this.#broken(host, `${flight} octets in flight, cwnd is ${cwnd}`);
+    }
   }
 
   /**
@@ -270,7 +281,8 @@ export class Invariants implements PacketWatch {
     const shift = scaled ? out.wscale : 0;
     const edge = ack + w.window * 2 ** shift;
     // RFC 7323 §2.4: an edge may retreat by less than one unit of the shift
-    if (edge <= out.edge - 2 ** shift) this.#broken(host, `right edge went from ${out.edge} to ${edge}`);
+    if (edge <= out.edge - 2 ** shift)
+      this.#broken(host, `right edge went from ${out.edge} to ${edge}`);
     out.edge = Math.max(out.edge, edge);
     if (out.ackDueUs >= 0) {
       const late = this.#now() - out.ackDueUs;

@@ -10,7 +10,22 @@ export function leftovers(host: SimHost): string[] {
   const want = (what: string, n: number, wanted = 0): void => {
     if (n !== wanted) found.push(`${what} is ${n} at the end, not ${wanted}`);
   };
+  const { tcp, ip, udpLayer, loopback } = stack;
   want('PortsideExceptions', stack.counters.get('PortsideExceptions'));
+  want('TcpCurrEstab', stack.counters.get('TcpCurrEstab'));
+  want('connections', tcp.live);
+  want('TIME-WAIT connections', tcp.timeWaits);
+  want('flows', tcp.flows.size);
+  want('TCP ports', tcp.ports.size);
+  want('TCP timers', tcp.deadlines.armed);
+  want('octets of receive memory', tcp.rcvMemory);
+  want('octets of send blocks', tcp.blocks.inUse);
+  want('send records', tcp.segs.used);
+  want('the TCP ready list', tcp.ready.size);
+  want('errors of handlers', tcp.errors.length);
+  want('UDP sockets', udpLayer.live);
+  want('octets in reassembly', ip.reassembly.octets);
+  want('packets on the loopback', loopback.pending);
   want('next deadline', stack.nextDeadline(), Infinity);
   for (const { end } of host.links) {
     want(`packets in the ring of ${end.name}`, end.pending);

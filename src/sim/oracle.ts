@@ -93,6 +93,8 @@ export class End implements TcpHandler {
   aborted = false;
   /** Code of `closed`; null while it has not come. */
   code: number | null = null;
+  /** State when it was looked at last; '' before. */
+  lastState = '';
   readonly #lent: Uint8Array[] = [];
   #full = false;
   #waiting = false;
@@ -241,9 +243,7 @@ export class End implements TcpHandler {
 
   #chunk(): number {
     const limit = this.plan.echo ? this.received : this.plan.octets;
-    const least = Math.ceil(
-      limit / (this.plan.writePauseUs > 0 ? MOST_SLOW_WRITES : MOST_WRITES),
-    );
+    const least = Math.ceil(limit / (this.plan.writePauseUs > 0 ? MOST_SLOW_WRITES : MOST_WRITES));
     const size = Math.max(this.plan.chunk, least);
     return this.plan.chunkDrawn ? 1 + below(this.context.random, size) : size;
   }
@@ -276,7 +276,7 @@ export class End implements TcpHandler {
     if (this.shutDown && this.hasEnded && this.plan.closes && !this.didClose) this.#close(s);
   }
 
-  /** A program that cares for its octets closes when they have arrived: orphans are given up early. */
+  /** A program that cares for its octets closes when they have arrived: orphans give up early. */
   #close(s: TcpSocket): void {
     if (this.code !== null || this.didClose) return;
     if (s.queued > 0) {

@@ -1,5 +1,6 @@
-// One seed, from the draw to the verdict: two hosts, one bad cable, a handful of conversations, every
-// rule of invariants.ts at every packet, the oracle at every octet, and empty pools at the end.
+// One seed, from the draw to the verdict: two hosts, one bad cable, a handful of conversations,
+// every rule of invariants.ts at every packet, the oracle at every octet, and empty pools at the
+// end.
 
 import { below, fraction, type Random, SeededRandom } from '../base/random.ts';
 import type { Impairment } from '../link/impair.ts';
@@ -8,11 +9,13 @@ import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { ConfigOverrides } from '../stack/config.ts';
 import { stateName } from '../tcp/state.ts';
 import type { Cable } from './cable.ts';
+import { Datagrams } from './datagrams.ts';
 import { chance, drawImpairment, drawPartitions, logUniform, pick } from './faults.ts';
 import type { SimHost } from './host.ts';
 import { Invariants } from './invariants.ts';
 import { leftovers } from './leftovers.ts';
 import { Conversation, drawPlan, End, type EndContext, type Plan } from './oracle.ts';
+import { mayFollow } from './states.ts';
 import { ALL_CAPS, World } from './world.ts';
 
 export interface RunOptions {
@@ -134,6 +137,7 @@ class Run {
     const cable = this.#lay(a, b, start);
     this.#serve(b);
     this.#talk(a, b);
+    const datagrams = this.#datagrams(a, b);
     const done = (): boolean => this.#over();
     let ended = world.run({ untilUs: start + FAULTS_UNTIL_US, maxSteps: MAX_STEPS, done });
     cable.heal();
@@ -149,6 +153,7 @@ class Run {
         if (!c.over && !c.aborts) this.#fail(`${what}: ${state(c.client)}; ${state(c.server)}`);
       }
     }
+    datagrams?.stop();
     const last = world.clock.nowUs();
     world.run({ untilUs: last + AFTERGLOW_US, maxSteps: MAX_STEPS });
     for (const c of this.#conversations) c.judge();
@@ -177,12 +182,38 @@ class Run {
     for (const host of [a, b]) {
       host.onTurn = (_h, begins) => {
         if (begins) this.#rules.turnBegins();
+        else this.#watchStates();
       };
     }
+    this.#rules.cwndOf = (host, w) => this.#cwnd(host === 'a' ? w.srcPort : w.dstPort, host);
     this.#rules.slackUs = turnUs * 2 + 1_000;
     this.#rules.fixedIss = wrap;
     this.#scenario = `turn ${turnUs} µs${wrap ? ', ISN before the wrap' : ''}`;
     return [a, b];
+  }
+
+  /** RFC 9293 figure 5, looked at after every turn. */
+  #watchStates(): void {
+    for (const c of this.#conversations) {
+      for (const end of [c.client, c.server]) {
+        if (end.socket === null || end.lastState === 'UNCONN') continue;
+        const now = stateName(end.socket.state);
+        if (now === end.lastState) continue;
+        if (end.lastState !== '' && !mayFollow(end.lastState, now)) {
+          this.#fail(`${end.name} went from ${end.lastState} to ${now}`);
+        }
+        end.lastState = now;
+      }
+    }
+  }
+
+  /** Octets of congestion window, as the socket says it. */
+  #cwnd(clientPort: number, host: string): number | null {
+    const c = this.#expected.get(clientPort);
+    const s = host === 'a' ? c?.client.socket : c?.server.socket;
+    if (s === null || s === undefined) return null;
+    const info = s.info();
+    return info.snd_cwnd * info.snd_mss;
   }
 
   #lay(a: SimHost, b: SimHost, start: number): Cable {
@@ -267,6 +298,14 @@ class Run {
       this.#world.clock.after(at, () => this.#connect(a, c));
     }
     this.#scenario += `, ${n} conversations`;
+  }
+
+  #datagrams(a: SimHost, b: SimHost): Datagrams | null {
+    if (chance(this.#random, 0.7)) return null;
+    const datagrams = new Datagrams(this.#random, SERVER, this.#context(b));
+    datagrams.start(a, b);
+    this.#scenario += ', UDP';
+    return datagrams;
   }
 
   #connect(a: SimHost, c: Conversation): void {

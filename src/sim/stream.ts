@@ -14,7 +14,13 @@ export function octetAt(key: number, position: number): number {
 }
 
 /** Writes octets [position, position + len) of the stream to `u8[off…]`. */
-export function fill(key: number, position: number, u8: Uint8Array, off: number, len: number): void {
+export function fill(
+  key: number,
+  position: number,
+  u8: Uint8Array,
+  off: number,
+  len: number,
+): void {
   let at = off;
   const end = off + len;
   let p = position;
@@ -35,7 +41,7 @@ export function fill(key: number, position: number, u8: Uint8Array, off: number,
   for (p = w * 4; at < end; p++) u8[at++] = octetAt(key, p);
 }
 
-/** Place of the first octet that is not the stream's, counted from `position`; -1: all are right. */
+/** Place of the first octet that is not the stream's, from `position` on; -1: all are right. */
 export function firstWrong(
   key: number,
   position: number,

@@ -1,5 +1,6 @@
 // The trace of a run as one number: every packet and event with its time goes through FNV-1a in two
-// lanes. Two runs of one seed must give the same hash; lines are kept only when somebody wants them.
+// lanes. Two runs of one seed must give the same hash; lines are kept only when somebody wants
+// them.
 
 const PRIME = 0x01000193;
 

@@ -1,5 +1,5 @@
-// The simulated world: hosts, cables, one clock, one seed. Nothing in it reads a real clock or a real
-// source of randomness, so a seed names one history, packet for packet.
+// The simulated world: hosts, cables, one clock, one seed. Nothing in it reads a real clock or a
+// real source of randomness, so a seed names one history, packet for packet.
 //
 //   const world = new World({ seed: 7 });
 //   const a = world.host('a', { addresses: ['10.0.0.1/24'] });

@@ -78,6 +78,7 @@ const TCP: TcpConfig = {
   minSendMss: 48, // octets; CVE-2019-11479, Linux tcp_min_snd_mss
   backlogDefault: 511, // connections; Node's default
   synBacklog: 1024, // embryonic connections beyond the backlog
+  synCookies: true, // when the SYN queue is full; RFC 4987 §3.6
   maxConnections: 1 << 20,
   maxTimeWait: 65_536,
   ephemeralLow: 32_768, // Linux ip_local_port_range

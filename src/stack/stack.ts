@@ -25,7 +25,7 @@ import { drainTcp } from '../tcp/deliver.ts';
 import { takeIcmpError as tcpIcmpError } from '../tcp/icmp.ts';
 import { input as tcpInput } from '../tcp/input.ts';
 import { TcpLayer } from '../tcp/tcp.ts';
-import { onDeadlines } from '../tcp/timers.ts';
+import * as tcpTimers from '../tcp/timers.ts';
 import * as udpDrain from '../udp/drain.ts';
 import { error as udpIcmpError, input as udpInput } from '../udp/input.ts';
 import { UdpLayer } from '../udp/udp.ts';
@@ -107,7 +107,7 @@ export class Stack {
   advance(nowUs: number): void {
     const ip = this.ip;
     if (nowUs > ip.nowUs) ip.nowUs = nowUs;
-    if (this.tcp.deadlines.expire(ip.nowUs) > 0) onDeadlines(this.tcp);
+    tcpTimers.advance(this.tcp);
     udpDrain.advance(this.udpLayer);
     ipTimers.advance(ip);
   }
@@ -147,7 +147,7 @@ export class Stack {
 
   /** When `advance` is wanted next: absolute µs, Infinity = never. */
   nextDeadline(): number {
-    const transports = Math.min(this.tcp.deadlines.next(), udpDrain.nextDeadline(this.udpLayer));
+    const transports = Math.min(tcpTimers.nextDeadline(this.tcp), udpDrain.nextDeadline(this.udpLayer));
     return Math.min(transports, ipTimers.nextDeadline(this.ip));
   }
 

@@ -54,8 +54,6 @@ function leaveFlows(t: Tcb): void {
 /** The connection is gone. Code 0: in order; unread data is still delivered first. */
 export function destroy(t: Tcb, code: number): void {
   if (t.state === State.CLOSED) return;
-  const layer = t.layer;
-  if (t.state === State.TIME_WAIT) layer.timeWaits--;
   setState(t, State.CLOSED);
   leaveFlows(t);
   releaseSending(t);
@@ -90,20 +88,21 @@ export function enterTimeWait(t: Tcb): void {
   releaseSending(t);
   clearTimer(t, Timer.LINGER);
   if (t.user === null && t.orphan) releaseReceiving(t);
-  if (layer.timeWaits >= layer.config.maxTimeWait) {
+  if (layer.timeWait.size >= layer.config.maxTimeWait) {
     count(layer.ip, Ctr.TcpExtTCPTimeWaitOverflow);
     destroy(t, 0);
     return;
   }
   setState(t, State.TIME_WAIT);
-  layer.timeWaits++;
   count(layer.ip, Ctr.TcpExtTW);
   restartTimeWait(t);
   wake(t, Ready.CLOSED);
 }
 
 export function restartTimeWait(t: Tcb): void {
-  armTimer(t, Timer.LINGER, t.layer.config.timeWaitMs * 1000);
+  const us = t.layer.config.timeWaitMs * 1000;
+  t.timeWaitEndUs = t.layer.ip.nowUs + us;
+  armTimer(t, Timer.LINGER, us);
 }
 
 /** Whether `closed` may be told now: after an error at once, in order when all has been read. */

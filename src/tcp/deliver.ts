@@ -11,11 +11,14 @@ import { consumed, settleAckTimer, storeAt } from './receive.ts';
 import { retransmitLost } from './recovery.ts';
 import { State, transmits } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
+import { retire } from './time-wait.ts';
 import { type TcpLayer, wake } from './tcp.ts';
 import { unread, windowOpened } from './window.ts';
 
 /** Super-segments one connection may send in a round: the others want their turn too. */
 const ROUND_BUDGET = 32;
+/** Octets told at once from the ring: a program that pauses then has at most this much too much. */
+const DELIVERY = 65_536;
 
 /** Serves every connection that is ready now. True: some are ready again. */
 export function drainTcp(tcp: TcpLayer): boolean {
@@ -39,6 +42,7 @@ function serveSafely(tcp: TcpLayer, t: Tcb): void {
     tcp.errors.push(error);
   }
   if (t.pieced > 0) park(t);
+  if (t.state === State.TIME_WAIT && t.closedTold && t.ready === 0) retire(t);
   if (t.state === State.CLOSED && (t.closedTold || t.user === null)) {
     t.inReady = false;
     free(tcp, t);
@@ -110,7 +114,7 @@ function deliver(tcp: TcpLayer, t: Tcb): void {
     t.user.data(u8, tcp.pieceOff[i] as number, len);
   }
   while (t.pieced === 0 && t.ringed > 0 && !t.paused && t.user !== null) {
-    const n = t.ring.run(t.rcvRead, t.ringed);
+    const n = Math.min(t.ring.run(t.rcvRead, t.ringed), DELIVERY);
     const at = t.ring.index(t.rcvRead);
     const memory = t.ring.memory;
     t.ringed -= n;

@@ -22,7 +22,8 @@ import { refuse } from './refuse.ts';
 import { State } from './state.ts';
 import { Ready, type Tcb, Total } from './tcb.ts';
 import { type TcpLayer, wake } from './tcp.ts';
-import { segmentInTimeWait, startLinger } from './time-wait.ts';
+import { segmentForRecord, segmentInTimeWait, startLinger } from './time-wait.ts';
+import { slotOf } from './time-wait-table.ts';
 import { startKeepAlive } from './timers.ts';
 import { takeUrgent } from './urgent.ts';
 
@@ -61,6 +62,7 @@ export function input(layer: TcpLayer, rx: Rx): Verdict {
   }
   const slot = findFlow(layer, rx, ports);
   if (slot >= 0) return toConnection(layer.connections[slot] as Tcb, rx);
+  if (slot < -1) return toTimeWait(layer, slot, rx);
   return toListener(layer, rx);
 }
 
@@ -99,6 +101,13 @@ function toListener(layer: TcpLayer, rx: Rx): Verdict {
   const listener = slot >= 0 ? layer.listeners[slot] : null;
   if (listener === null || listener === undefined) return refuse(layer, rx, Drop.NO_SOCKET);
   return segmentToListener(layer, listener, rx);
+}
+
+function toTimeWait(layer: TcpLayer, slot: number, rx: Rx): Verdict {
+  if (!segmentForRecord(layer, slotOf(slot), rx)) return Verdict.DONE;
+  const verdict = toListener(layer, rx);
+  layer.reopens = false;
+  return verdict;
 }
 
 function toConnection(t: Tcb, rx: Rx): Verdict {
@@ -266,6 +275,14 @@ function establishCrossed(t: Tcb, rx: Rx): Verdict {
   return Verdict.DONE;
 }
 
+/** A cookie has come back: the connection exists, its first segment may carry data. */
+export function establishFromCookie(t: Tcb, rx: Rx): Verdict {
+  setState(t, State.SYN_RCVD);
+  if (!establish(t, rx)) return Verdict.DONE;
+  t.lastAckSent = t.rcvNxt;
+  return text(t, rx, rx.segFlags);
+}
+
 /** SYN-RECEIVED → ESTABLISHED. False: no room in the accept queue, the ACK is as good as lost. */
 function establish(t: Tcb, rx: Rx): boolean {
   const layer = t.layer;
@@ -278,6 +295,8 @@ function establish(t: Tcb, rx: Rx): boolean {
     listener.embryonic--;
     listener.waiting.push(t.slot);
     count(layer.ip, Ctr.TcpPassiveOpens);
+    const p = t.path;
+    layer.proven.add(p.dst0, p.dst1, p.dst2, p.dst3);
   }
   setState(t, State.ESTABLISHED);
   if (t.finQueued) setState(t, State.FIN_WAIT_1);

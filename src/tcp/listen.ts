@@ -13,7 +13,7 @@ import { acceptSyn } from './ecn.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
 import { sendSyn } from './output.ts';
-import { refuse } from './refuse.ts';
+import { cookieAck, sendCookie } from './cookie-handshake.ts';
 import { State } from './state.ts';
 import { type Tcb, Total } from './tcb.ts';
 import { allocate, flowKey, type TcpLayer } from './tcp.ts';
@@ -63,14 +63,15 @@ export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Ve
   const flags = rx.segFlags;
   // first RST, second ACK, third SYN (RFC 9293 §3.10.7.2); SYN with FIN is nobody's honest segment
   if ((flags & Flag.RST) !== 0) return drop(tcp.ip, rx, Drop.TCP_RESET);
-  if ((flags & Flag.ACK) !== 0) return refuse(tcp, rx, Drop.TCP_FLAGS);
+  if ((flags & Flag.ACK) !== 0) return cookieAck(tcp, listener, rx);
   if ((flags & Flag.SYN) === 0 || (flags & Flag.FIN) !== 0) return drop(tcp.ip, rx, Drop.TCP_FLAGS);
   if (listener.waiting.length > listener.backlog) {
     count(tcp.ip, Ctr.TcpExtListenOverflows);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }
-  if (listener.embryonic >= Math.max(listener.backlog, 1) + tcp.config.synBacklog) {
+  if (!queueHasRoom(tcp, listener, rx)) {
+    if (tcp.config.synCookies) return sendCookie(tcp, rx);
     count(tcp.ip, Ctr.TcpExtTCPReqQFullDrop);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
@@ -78,9 +79,30 @@ export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Ve
   return open(tcp, listener, rx);
 }
 
+/** The last quarter of the SYN queue is for peers that have shown that they exist. */
+function queueHasRoom(tcp: TcpLayer, listener: Listener, rx: Rx): boolean {
+  const limit = tcp.config.synBacklog;
+  if (listener.embryonic < limit - (limit >> 2)) return true;
+  if (listener.embryonic >= limit) return false;
+  return tcp.proven.has(rx.src0, rx.src1, rx.src2, rx.src3);
+}
+
 function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
-  const t = allocate(tcp);
+  const t = embryo(tcp, listener, rx);
   if (t === null) return drop(tcp.ip, rx, Drop.PROTO_MEM);
+  t.sndWnd = rx.segWnd;
+  t.maxWnd = rx.segWnd;
+  acceptSyn(t, rx.segFlags);
+  setState(t, State.SYN_RCVD);
+  sendSyn(t, true, false);
+  armRto(t);
+  return Verdict.DONE;
+}
+
+/** A control block for the peer whose SYN (or cookie's ACK) is in `rx`, options agreed. */
+export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
+  const t = allocate(tcp);
+  if (t === null) return null;
   const path = t.path;
   path.anySource = false;
   path.src0 = rx.dst0;
@@ -97,7 +119,7 @@ function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
     tcp.connections[t.slot] = null;
     tcp.freeSlots.push(t.slot);
     tcp.live--;
-    return drop(tcp.ip, rx, Drop.IP_OUTNOROUTES);
+    return null;
   }
   t.inFlows = true;
   t.listener = listener.slot;
@@ -111,19 +133,13 @@ function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
   t.rcvRead = t.rcvNxt;
   t.rcvWup = t.rcvNxt;
   t.spaceSeq = t.rcvNxt;
-  t.sndWnd = rx.segWnd;
-  t.maxWnd = rx.segWnd;
   t.sndWl1 = rx.segSeq;
   agree(t);
-  acceptSyn(t, rx.segFlags);
   t.sndUna = t.iss;
   t.sndNxt = (t.iss + 1) | 0;
   t.sndEnd = t.sndNxt;
-  setState(t, State.SYN_RCVD);
   t.totals[Total.SEGS_IN] = 1;
-  sendSyn(t, true, false);
-  armRto(t);
-  return Verdict.DONE;
+  return t;
 }
 
 /** Numbers, windows and timers of a connection whose path and ports are known. */

@@ -7,7 +7,7 @@ import { timestampNow } from './isn.ts';
 import type { Tcb } from './tcb.ts';
 
 /** 02 kind SACK-permitted, length 2, in place of the two NOPs before timestamps. */
-const SACK_OK_TS = 0x0402_080a;
+export const SACK_OK_TS = 0x0402_080a;
 
 /** Octets of options on our SYN (`reply` false) or SYN-ACK. */
 export function synOptionLen(t: Tcb, reply: boolean): number {

@@ -3,11 +3,14 @@
 
 import type { Drop } from '../base/drop.ts';
 import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
+import { TxFlag } from '../base/tx.ts';
 import { Ctr, count, drop, type Verdict } from '../ip/ip.ts';
-import { begin, selectPath, send } from '../ip/output.ts';
+import { aim, begin, selectPath, send } from '../ip/output.ts';
 import * as tcp from '../wire/tcp.ts';
 import { CHECKSUM_OFFSET, Flag, HEADER_LEN } from '../wire/tcp.ts';
-import type { TcpLayer } from './tcp.ts';
+import { putMss, putSackOk, putTimestamps, putWscale } from '../wire/tcp-options.ts';
+import { SACK_OK_TS } from './options.ts';
+import type { Reply, TcpLayer } from './tcp.ts';
 
 /** Drops the segment with `reason` and answers it with RST where the rules allow. */
 export function refuse(layer: TcpLayer, rx: Rx, reason: Drop): Verdict {
@@ -35,8 +38,21 @@ function mayReset(layer: TcpLayer): boolean {
 }
 
 /** A bare RST with the packet's addresses turned round. */
-export function reset(layer: TcpLayer, rx: Rx, seqNo: number, ackNo: number, flags: number): void {
+function reset(layer: TcpLayer, rx: Rx, seqNo: number, ackNo: number, flags: number): void {
+  const reply = layer.reply;
+  reply.seq = seqNo;
+  reply.ack = ackNo;
+  reply.flags = flags;
+  reply.window = 0;
+  reply.hasTs = false;
+  count(layer.ip, Ctr.TcpOutRsts);
+  answerSegment(layer, rx);
+}
+
+/** Sends `layer.reply` to where the packet came from. */
+export function answerSegment(layer: TcpLayer, rx: Rx): void {
   const ip = layer.ip;
+  const reply = layer.reply;
   const path = layer.replyPath;
   path.anySource = false;
   path.src0 = rx.dst0;
@@ -48,31 +64,39 @@ export function reset(layer: TcpLayer, rx: Rx, seqNo: number, ackNo: number, fla
   path.dst2 = rx.src2;
   path.dst3 = rx.src3;
   if (selectPath(ip, path) !== 0) return;
-  const l4 = begin(ip, path.family, HEADER_LEN);
+  const syn = (reply.flags & Flag.SYN) !== 0;
+  let headerLen = HEADER_LEN + (reply.hasTs ? 12 : 0);
+  if (syn) headerLen += 4 + (reply.wscale >= 0 ? 4 : 0) + (!reply.hasTs && reply.sackOk ? 4 : 0);
+  const l4 = begin(ip, path.family, headerLen);
   const view = ip.slab.view;
-  tcp.setNumbers(view, l4, (rx.dstPort << 16) | rx.srcPort, seqNo, ackNo);
-  tcp.setControl(view, l4, HEADER_LEN, flags, 0);
+  tcp.setNumbers(view, l4, (rx.dstPort << 16) | rx.srcPort, reply.seq, reply.ack);
+  tcp.setControl(view, l4, headerLen, reply.flags, reply.window);
+  if (syn) putSynOptions(reply, view, l4 + HEADER_LEN);
+  else if (reply.hasTs) putTimestamps(view, l4 + HEADER_LEN, reply.tsVal, reply.tsEcr);
   const tx = ip.tx;
   tx.reset();
   const ipLen = path.family === 4 ? 20 : 40;
   tx.headerOff = l4 - ipLen;
   tx.l4 = ipLen;
-  tx.headerLen = ipLen + HEADER_LEN;
+  tx.headerLen = ipLen + headerLen;
   tx.csumOffset = CHECKSUM_OFFSET;
   tx.family = path.family;
   tx.protocol = 6;
   tx.tos = 0;
   tx.ttl = ip.config.defaultTtl;
-  tx.flags = 2; // DF
-  tx.src0 = path.src0;
-  tx.src1 = path.src1;
-  tx.src2 = path.src2;
-  tx.src3 = path.src3;
-  tx.dst0 = path.dst0;
-  tx.dst1 = path.dst1;
-  tx.dst2 = path.dst2;
-  tx.dst3 = path.dst3;
+  tx.flags = TxFlag.DF;
+  aim(ip, path);
   count(ip, Ctr.TcpOutSegs);
-  count(ip, Ctr.TcpOutRsts);
-  send(ip, path, HEADER_LEN);
+  send(ip, path, headerLen);
+}
+
+/** The SYN-ACK's options in the order of options.ts. */
+function putSynOptions(reply: Reply, view: DataView, off: number): void {
+  let at = off + putMss(view, off, reply.mss);
+  if (reply.hasTs) {
+    putTimestamps(view, at, reply.tsVal, reply.tsEcr);
+    if (reply.sackOk) view.setInt32(at, SACK_OK_TS);
+    at += 12;
+  } else if (reply.sackOk) at += putSackOk(view, at);
+  if (reply.wscale >= 0) putWscale(view, at, reply.wscale);
 }

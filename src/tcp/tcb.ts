@@ -61,6 +61,8 @@ export class Tcb {
   closeCode = 0;
   /** The program has let go (close, abort): nobody is told of data any more. */
   orphan = false;
+  /** TIME-WAIT ends then. */
+  timeWaitEndUs = 0;
   closedTold = false;
   endTold = false;
   opened = false;

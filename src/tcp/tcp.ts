@@ -14,8 +14,11 @@ import { AckPass } from './ack-pass.ts';
 import { BlockPool } from './block-pool.ts';
 import type { Controller } from './congestion/controller.ts';
 import type { Listener } from './listen.ts';
+import { ProvenPeers } from './proven-peers.ts';
 import { SegPool } from './scoreboard.ts';
+import { SynCookies } from './syn-cookies.ts';
 import { Tcb } from './tcb.ts';
+import { TimeWaitTable } from './time-wait-table.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
 export interface TcpConfig {
@@ -42,6 +45,7 @@ export interface TcpConfig {
   minSendMss: number;
   backlogDefault: number;
   synBacklog: number;
+  synCookies: boolean;
   maxConnections: number;
   maxTimeWait: number;
   ephemeralLow: number;
@@ -65,6 +69,21 @@ export interface TcpConfig {
 export const Timer = { REXMIT: 0, DELACK: 1, KEEP: 2, LINGER: 3, PACE: 4 } as const;
 export const TIMERS = 5;
 
+/** A segment that no control block sends: RST, TIME-WAIT's ACK, a SYN-ACK with a cookie. */
+export class Reply {
+  seq = 0;
+  ack = 0;
+  flags = 0;
+  window = 0;
+  hasTs = false;
+  tsVal = 0;
+  tsEcr = 0;
+  /** Options of a SYN-ACK. */
+  mss = 0;
+  sackOk = false;
+  wscale = -1;
+}
+
 export class TcpLayer {
   readonly ip: IpLayer;
   readonly config: TcpConfig;
@@ -72,7 +91,6 @@ export class TcpLayer {
   readonly connections: (Tcb | null)[] = [];
   readonly freeSlots = new IntRing(64);
   live = 0;
-  timeWaits = 0;
   readonly listeners: (Listener | null)[] = [];
   readonly ports = new Ports();
   readonly flows: FlowTable;
@@ -81,6 +99,10 @@ export class TcpLayer {
   readonly segs = new SegPool();
   readonly blocks = new BlockPool();
   readonly pass = new AckPass();
+  readonly timeWait = new TimeWaitTable();
+  readonly cookies: SynCookies;
+  readonly proven: ProvenPeers;
+  readonly reply = new Reply();
   readonly options = new TcpOptions();
   /** Nine words of a flow key under construction; four more for hashes. */
   readonly key = new Int32Array(9);
@@ -118,6 +140,8 @@ export class TcpLayer {
     this.issKey = new SipKey(random);
     this.tsKey = new SipKey(random);
     this.portKey = new SipKey(random);
+    this.cookies = new SynCookies(random);
+    this.proven = new ProvenPeers(random);
     this.rstTokens = config.rstPerSecond;
   }
 }

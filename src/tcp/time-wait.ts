@@ -1,5 +1,6 @@
 // TIME-WAIT and the waiting of closed connections: what still may arrive (RFC 9293 §3.10.7.4,
 // RFC 6191 for a new SYN, RFC 1337 for RST), and the limit for a peer that never sends its FIN.
+// As soon as its user knows, a connection in TIME-WAIT shrinks to a record (time-wait-table.ts).
 
 import { Drop } from '../base/drop.ts';
 import type { Rx } from '../base/rx.ts';
@@ -7,53 +8,138 @@ import * as seq from '../base/seq.ts';
 import { Ctr, count, drop } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { destroy, restartTimeWait } from './close.ts';
+import { answerSegment } from './refuse.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
-import { armTimer, Timer, wake } from './tcp.ts';
+import { armTimer, flowKey, type TcpLayer, Timer, wake } from './tcp.ts';
+import { Field, slotOf, TwFlag } from './time-wait-table.ts';
 
 /** An orphan in FIN-WAIT-2 does not wait for ever (RFC 9293 §3.6.1 note; Linux tcp_fin_timeout). */
 export function startLinger(t: Tcb): void {
   armTimer(t, Timer.LINGER, t.layer.config.finWait2Ms * 1000);
 }
 
-/** True: the segment is a SYN that opens a new connection; the old one is gone. */
-export function segmentInTimeWait(t: Tcb, rx: Rx): boolean {
-  const ip = t.layer.ip;
+const Answer = { NONE: 0, ACK: 1, RESTART: 2, REOPEN: 4 } as const;
+
+/** What a segment means to a connection in TIME-WAIT with these numbers: bits of Answer. */
+function judge(layer: TcpLayer, rx: Rx, tsOk: boolean, tsRecent: number, rcvNxt: number): number {
   const flags = rx.segFlags;
-  if ((flags & Flag.RST) !== 0) {
-    drop(ip, rx, Drop.TCP_RESET); // RFC 1337: never assassinated
-    return false;
+  // RFC 1337: never assassinated
+  if ((flags & Flag.RST) !== 0) return refused(layer, rx, Drop.TCP_RESET, Answer.NONE);
+  const o = layer.options;
+  if ((flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && mayReopen(layer, rx, tsOk, tsRecent, rcvNxt)) {
+    count(layer.ip, Ctr.TcpExtTWRecycled);
+    return Answer.REOPEN;
   }
-  const o = t.layer.options;
-  if ((flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && mayReopen(t, rx)) {
-    count(ip, Ctr.TcpExtTWRecycled);
-    t.layer.reopens = true;
-    t.layer.reopenIss = (t.sndNxt + 65_537) | 0;
-    destroy(t, 0);
-    return true;
+  if (tsOk && o.hasTs && ((o.tsVal - tsRecent) | 0) < 0) {
+    return refused(layer, rx, Drop.TCP_RFC7323_PAWS, Answer.ACK);
   }
-  if (t.tsOk && o.hasTs && ((o.tsVal - t.tsRecent) | 0) < 0) {
-    answer(t);
-    drop(ip, rx, Drop.TCP_RFC7323_PAWS);
-    return false;
-  }
+  let answer: number = Answer.NONE;
   // the peer's FIN again: our last ACK was lost, the time starts anew
-  if ((flags & Flag.FIN) !== 0 && seq.le(rx.segSeq + rx.segLen, t.rcvNxt)) restartTimeWait(t);
-  if (rx.segLen > 0 || rx.segSeq !== t.rcvNxt) answer(t);
-  drop(ip, rx, Drop.TCP_OLD_SEQUENCE);
-  return false;
+  if ((flags & Flag.FIN) !== 0 && seq.le(rx.segSeq + rx.segLen, rcvNxt)) answer |= Answer.RESTART;
+  if (rx.segLen > 0 || rx.segSeq !== rcvNxt) answer |= Answer.ACK;
+  return refused(layer, rx, Drop.TCP_OLD_SEQUENCE, answer);
+}
+
+function refused(layer: TcpLayer, rx: Rx, reason: Drop, answer: number): number {
+  drop(layer.ip, rx, reason);
+  return answer;
 }
 
 /** RFC 6191 §2: newer by timestamp, or by sequence number where timestamps do not decide. */
-function mayReopen(t: Tcb, rx: Rx): boolean {
-  const o = t.layer.options;
-  const newerSeq = seq.gt(rx.segSeq, t.rcvNxt);
-  if (!t.tsOk) return o.hasTs || newerSeq;
+function mayReopen(
+  layer: TcpLayer,
+  rx: Rx,
+  tsOk: boolean,
+  tsRecent: number,
+  rcvNxt: number,
+): boolean {
+  const o = layer.options;
+  const newerSeq = seq.gt(rx.segSeq, rcvNxt);
+  if (!tsOk) return o.hasTs || newerSeq;
   if (!o.hasTs) return newerSeq;
-  const newer = (o.tsVal - t.tsRecent) | 0;
+  const newer = (o.tsVal - tsRecent) | 0;
   return newer > 0 || (newer === 0 && newerSeq);
 }
 
-function answer(t: Tcb): void {
-  t.ackWish = AckWish.NOW;
-  wake(t, Ready.OUTPUT);
+/** True: the segment is a SYN that opens a new connection; the old one is gone. */
+export function segmentInTimeWait(t: Tcb, rx: Rx): boolean {
+  const layer = t.layer;
+  const answer = judge(layer, rx, t.tsOk, t.tsRecent, t.rcvNxt);
+  if ((answer & Answer.REOPEN) !== 0) {
+    reopenBeyond(layer, t.sndNxt);
+    destroy(t, 0);
+    return true;
+  }
+  if ((answer & Answer.RESTART) !== 0) restartTimeWait(t);
+  if ((answer & Answer.ACK) !== 0) {
+    t.ackWish = AckWish.NOW;
+    wake(t, Ready.OUTPUT);
+  }
+  return false;
+}
+
+/** The same for a record. */
+export function segmentForRecord(layer: TcpLayer, i: number, rx: Rx): boolean {
+  const table = layer.timeWait;
+  const tsOk = (table.get(i, Field.FLAGS) & TwFlag.TS) !== 0;
+  const tsRecent = table.get(i, Field.TS_RECENT);
+  const rcvNxt = table.get(i, Field.RCV_NXT);
+  const answer = judge(layer, rx, tsOk, tsRecent, rcvNxt);
+  if ((answer & Answer.REOPEN) !== 0) {
+    reopenBeyond(layer, table.get(i, Field.SND_NXT));
+    forget(layer, i);
+    return true;
+  }
+  if ((answer & Answer.RESTART) !== 0) {
+    table.deadlines.set(i, layer.ip.nowUs + layer.config.timeWaitMs * 1000);
+  }
+  if ((answer & Answer.ACK) !== 0) {
+    const now = Math.floor(layer.ip.nowUs / 1000);
+    const reply = layer.reply;
+    reply.seq = table.get(i, Field.SND_NXT);
+    reply.ack = rcvNxt;
+    reply.flags = Flag.ACK;
+    reply.window = table.get(i, Field.WINDOW);
+    reply.hasTs = tsOk;
+    reply.tsVal = (now + table.get(i, Field.TS_OFFSET)) | 0;
+    reply.tsEcr = tsRecent;
+    answerSegment(layer, rx);
+  }
+  return false;
+}
+
+function reopenBeyond(layer: TcpLayer, sndNxt: number): void {
+  layer.reopens = true;
+  layer.reopenIss = (sndNxt + 65_537) | 0;
+}
+
+/** Turns a connection in TIME-WAIT whose user knows into a record; the control block is free. */
+export function retire(t: Tcb): void {
+  const layer = t.layer;
+  const table = layer.timeWait;
+  const i = table.take();
+  const key = flowKey(layer, t);
+  table.words.set(key, table.at(i));
+  table.set(i, Field.SND_NXT, t.sndNxt);
+  table.set(i, Field.RCV_NXT, t.rcvNxt);
+  table.set(i, Field.WINDOW, Math.min(t.rcvWnd >>> t.rcvScale, 0xffff));
+  table.set(i, Field.TS_RECENT, t.tsRecent);
+  table.set(i, Field.TS_OFFSET, t.tsOffset);
+  table.set(i, Field.FLAGS, t.tsOk ? TwFlag.TS : 0);
+  table.deadlines.set(i, t.timeWaitEndUs);
+  destroy(t, 0);
+  layer.flows.insert(table.words, table.at(i), slotOf(i));
+}
+
+function forget(layer: TcpLayer, i: number): void {
+  const table = layer.timeWait;
+  layer.flows.remove(table.words, table.at(i));
+  table.give(i);
+}
+
+/** Records whose time is over. */
+export function expireTimeWaits(layer: TcpLayer): void {
+  const { deadlines } = layer.timeWait;
+  const n = deadlines.expire(layer.ip.nowUs);
+  for (let k = 0; k < n; k++) forget(layer, deadlines.due(k));
 }

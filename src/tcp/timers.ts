@@ -17,6 +17,7 @@ import { backedOff } from './rtt.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { State } from './state.ts';
 import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
+import { expireTimeWaits } from './time-wait.ts';
 import { armTimer, clearTimer, type TcpLayer, Timer, TIMERS, timerArmed, wake } from './tcp.ts';
 
 const MIN_US = 2000;
@@ -82,8 +83,18 @@ export function probeAnswered(t: Tcb): void {
   } else armTimer(t, Timer.REXMIT, backedOff(t));
 }
 
-/** Acts on every deadline that `expire` found. */
-export function onDeadlines(tcp: TcpLayer): void {
+/** A time not after the layer's earliest deadline, absolute µs; Infinity when there is none. */
+export function nextDeadline(tcp: TcpLayer): number {
+  return Math.min(tcp.deadlines.next(), tcp.timeWait.deadlines.next());
+}
+
+/** Acts on what is due at `ip.nowUs`. */
+export function advance(tcp: TcpLayer): void {
+  if (tcp.deadlines.expire(tcp.ip.nowUs) > 0) onDeadlines(tcp);
+  expireTimeWaits(tcp);
+}
+
+function onDeadlines(tcp: TcpLayer): void {
   const n = tcp.deadlines.dueSize;
   for (let i = 0; i < n; i++) {
     const id = tcp.deadlines.due(i);

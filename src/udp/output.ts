@@ -11,6 +11,7 @@ import { aim, begin, selectPath, send } from '../ip/output.ts';
 import { isUnspecified } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as udp4 from '../wire/udp.ts';
+import { copyOctets } from './copy.ts';
 import type { Endpoint } from './endpoint.ts';
 import { familyCode, madeWork, type UdpLayer } from './udp.ts';
 
@@ -58,7 +59,7 @@ function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: num
   const l4 = begin(ip, path.family, l4Len);
   const slab = ip.slab.u8;
   udp4.write(slab, l4, e.port, udp.to.port, l4Len);
-  copy(slab, l4 + udp4.HEADER, u8, off, len);
+  copyOctets(slab, l4 + udp4.HEADER, u8, off, len);
   const tx = ip.tx;
   tx.reset();
   tx.protocol = ipv4.Proto.UDP;
@@ -70,16 +71,6 @@ function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: num
   tx.flags = e.dontFragment || fits ? TxFlag.DF : 0;
   aim(ip, path);
   return send(ip, path, l4Len);
-}
-
-/** Short runs are cheaper octet by octet than through a view. */
-function copy(to: Uint8Array, at: number, from: Uint8Array, off: number, len: number): void {
-  if (len > 64) {
-    const isWhole = off === 0 && len === from.length;
-    to.set(isWhole ? from : from.subarray(off, off + len), at);
-    return;
-  }
-  for (let i = 0; i < len; i++) to[at + i] = from[off + i] as number;
 }
 
 function block(udp: UdpLayer, e: Endpoint): Code {

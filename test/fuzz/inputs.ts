@@ -79,7 +79,8 @@ export class Generator {
     const kind = below(this.#random, 10);
     if (kind < 5) return this.#segment();
     if (kind < 7) return udp4(IP, this.#port(), this.#port(), this.#noise(below(this.#random, 64)));
-    if (kind === 7) return icmp4(IP, 8, 0, this.#random.next(), this.#noise(below(this.#random, 64)));
+    if (kind === 7)
+      return icmp4(IP, 8, 0, this.#random.next(), this.#noise(below(this.#random, 64)));
     return this.#icmpError();
   }
 
@@ -103,7 +104,8 @@ export class Generator {
       payload,
     };
     if (known === undefined) fields.flags = below(this.#random, 2) === 0 ? 0x02 : flags;
-    else if (flags === 0x10 && fields.seq === known.seq) known.seq = (known.seq + payload.length) | 0;
+    else if (flags === 0x10 && fields.seq === known.seq)
+      known.seq = (known.seq + payload.length) | 0;
     return tcp4(IP, fields);
   }
 
@@ -195,9 +197,13 @@ export class Generator {
   #options(): Uint8Array {
     const options = this.#noise(below(this.#random, 41));
     for (let i = 0; i + 1 < options.length && below(this.#random, 8) !== 0; ) {
-      const kind = [0, 1, 2, 3, 4, 5, 8, 34, 254, below(this.#random, 256)][below(this.#random, 10)];
+      const kind = [0, 1, 2, 3, 4, 5, 8, 34, 254, below(this.#random, 256)][
+        below(this.#random, 10)
+      ];
       options[i] = kind as number;
-      const len = [0, 1, 2, 3, 4, 10, 18, 255, options.length - i][below(this.#random, 9)] as number;
+      const len = [0, 1, 2, 3, 4, 10, 18, 255, options.length - i][
+        below(this.#random, 9)
+      ] as number;
       options[i + 1] = len;
       i += Math.max(1, len);
     }
@@ -217,7 +223,8 @@ export class Generator {
   #fragment(): Uint8Array {
     const body = this.#noise(8 * below(this.#random, 20) + below(this.#random, 8));
     const protocol = [6, 17, 1][below(this.#random, 3)] as number;
-    const fragOff = 8 * [0, 0, 1, 2, 5, below(this.#random, 8192)][below(this.#random, 6)]!;
+    const places = [0, 0, 1, 2, 5, below(this.#random, 8192)];
+    const fragOff = 8 * (places[below(this.#random, places.length)] as number);
     const mf = below(this.#random, 2) === 0;
     return ipv4({ ...IP, df: false, mf, fragOff, protocol, id: below(this.#random, 8) }, body);
   }

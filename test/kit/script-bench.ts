@@ -219,7 +219,10 @@ export class ScriptBench {
   #optionToWire(o: TcpOption): TcpOption {
     if (o.kind === 'TS') return { kind: 'TS', val: o.val, ecr: o.ecr + (this.#peer.tsBase ?? 0) };
     if (o.kind !== 'sack') return o;
-    return { kind: 'sack', blocks: o.blocks.map(([a, b]) => [this.#out(a), this.#out(b)] as const) };
+    return {
+      kind: 'sack',
+      blocks: o.blocks.map(([a, b]) => [this.#out(a), this.#out(b)] as const),
+    };
   }
 
   /** Compares what came out with what the script wants; throws with the first difference. */

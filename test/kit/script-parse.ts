@@ -184,7 +184,8 @@ function parseSegment(text: string, bad: Bad): Segment {
     /^([FSRPUEWC.[\]-]+)\s+(-?\d+)(?::(-?\d+)\((\d+)\))?((?:\s+(?:ack|win|urg)\s+-?\d+)*)\s*(?:<(.*)>)?$/.exec(
       text,
     );
-  if (m === null) return bad('not a segment: FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [<options>]');
+  if (m === null)
+    return bad('not a segment: FLAGS SEQ:END(LEN) [ack N] [win N] [urg N] [<options>]');
   const letters = (m[1] as string).replace('[P]', '');
   let flags = 0;
   for (const letter of letters) if (letter !== '-') flags |= FLAG[letter] ?? 0;

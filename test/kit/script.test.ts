@@ -90,9 +90,21 @@ describe('the interpreter', () => {
   });
 
   test.each([
-    { name: 'a wrong number', tail: '+0 write(10)\n+0 > P. 2:12(10) ack 1', wrong: /wanted 2, got 1: seq/ },
-    { name: 'a packet that does not come', tail: '+.1 > . 1:1(0) ack 1', wrong: /no packet came out/ },
-    { name: 'a packet that nobody expects', tail: '+0 write(10)\n+0 expect open', wrong: /no line expected/ },
+    {
+      name: 'a wrong number',
+      tail: '+0 write(10)\n+0 > P. 2:12(10) ack 1',
+      wrong: /wanted 2, got 1: seq/,
+    },
+    {
+      name: 'a packet that does not come',
+      tail: '+.1 > . 1:1(0) ack 1',
+      wrong: /no packet came out/,
+    },
+    {
+      name: 'a packet that nobody expects',
+      tail: '+0 write(10)\n+0 expect open',
+      wrong: /no line expected/,
+    },
     { name: 'missing data', tail: '+0 expect data 5', wrong: /wanted 5, got 0: octets delivered/ },
     { name: 'a wrong state', tail: '+0 expect state TIME-WAIT', wrong: /state is ESTAB/ },
   ])('reports $name', ({ tail, wrong }) => {

@@ -20,7 +20,7 @@ function blocks(chunks: Uint8Array[]): Block[] {
     expect(view.getUint32(4, true)).toBe(chunk.length);
     expect(view.getUint32(chunk.length - 4, true)).toBe(chunk.length);
     expect(chunk.length % 4).toBe(0);
-    const fixed = { 0x0a0d0d0a: 16, 1: 8, 6: 20 }[type] as number;
+    const fixed = { 168627466: 16, 1: 8, 6: 20 }[type] as number;
     const dataLen = type === 6 ? view.getUint32(20, true) : 0;
     let at = 8 + fixed + ((dataLen + 3) & ~3);
     const options = new Map<number, Uint8Array>();

@@ -33,7 +33,8 @@ function through(o: Impairment, count: number, gapUs = 1000, flags = 0x10, len =
   return got;
 }
 
-const inOrder = (seqs: number[]): boolean => seqs.every((s, i) => i === 0 || s > (seqs[i - 1] ?? 0));
+const inOrder = (seqs: number[]): boolean =>
+  seqs.every((s, i) => i === 0 || s > (seqs[i - 1] ?? 0));
 
 describe('a good cable', () => {
   test('changes nothing and delays by what it is told', () => {
@@ -84,7 +85,15 @@ describe('loss', () => {
   });
 
   test('by a partition takes its span of time and nothing else', () => {
-    const seqs = through({ partitions: [[2000, 4000], [6000, 6001]] }, 9).seqs;
+    const seqs = through(
+      {
+        partitions: [
+          [2000, 4000],
+          [6000, 6001],
+        ],
+      },
+      9,
+    ).seqs;
     expect(seqs).toEqual([0, 1, 4, 5, 7, 8]);
   });
 });

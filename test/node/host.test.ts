@@ -62,7 +62,7 @@ async function connected(
 }
 
 describe('http over a host', () => {
-  it('moves 50 MB each way with equal sha256', async () => {
+  it('moves 50 MB each way with equal sha256', { timeout: 60_000 }, async () => {
     const host = await made();
     const body = randomBytes(50_000_000);
     const want = sha256(body);

@@ -23,7 +23,15 @@ function usage(wrong: string): never {
 }
 
 function parse(args: string[]): Options {
-  const o: Options = { seed: null, seeds: 0, from: 1, minutes: 0, trace: 0, loss: 0.2, clean: false };
+  const o: Options = {
+    seed: null,
+    seeds: 0,
+    from: 1,
+    minutes: 0,
+    trace: 0,
+    loss: 0.2,
+    clean: false,
+  };
   for (let i = 0; i < args.length; i++) {
     const name = args[i];
     if (name === '--clean') {

@@ -234,8 +234,7 @@ describe('the rules of the wire (reliability.md 4.2) catch a stack that', () => 
     {
       name: 'sends a timestamp that was not agreed (11)',
       expect: /timestamps not negotiated/,
-      play: (s) =>
-        s.across('a', s.a({ options: tcpOptions([{ kind: 'TS', val: 1, ecr: 1 }]) })),
+      play: (s) => s.across('a', s.a({ options: tcpOptions([{ kind: 'TS', val: 1, ecr: 1 }]) })),
     },
     {
       name: 'sends MSS without SYN (RFC 9293 MUST-65)',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { TcpHandler, TcpSocket } from '../../src/socket/tcp-socket.ts';
-import { firstWrong, fill } from '../../src/sim/stream.ts';
+import { fill, firstWrong } from '../../src/sim/stream.ts';
 import { World } from '../../src/sim/world.ts';
+import type { TcpHandler, TcpSocket } from '../../src/socket/tcp-socket.ts';
 
 class Reader implements TcpHandler {
   octets = 0;

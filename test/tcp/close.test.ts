@@ -53,7 +53,8 @@ describe('an active close', () => {
       +0 shutdown
       +0 > . 1:1001(1000) ack 1
       +0 > . 1001:2001(1000) ack 1
-      +0 > FP. 2001:2501(500) ack 1
+      +0 > P. 2001:2501(500) ack 1
+      +0 > F. 2501:2501(0) ack 1
       +.1 < . 1:1(0) ack 2502 win 65535
       +0 expect state FIN-WAIT-2
       +0 expect written 1
@@ -187,11 +188,12 @@ describe('the program', () => {
   });
 
   test.each(SYNCHRONIZED.slice(0, 4))(
-    'learns a reset in $state as ECONNRESET (RFC 9293 MUST-12)',
-    ({ script, rcvNxt, sndNxt }) => {
+    'learns a reset in $state as an error (RFC 9293 MUST-12)',
+    ({ state, script, rcvNxt, sndNxt }) => {
+      // the end of the peer's data was told already in CLOSE-WAIT: Linux says EPIPE there
       runScript(`${script}
         +.1 < R. ${rcvNxt}:${rcvNxt}(0) ack ${sndNxt} win 0
-        +0 expect closed ECONNRESET
+        +0 expect closed ${state === 'CLOSE-WAIT' ? 'EPIPE' : 'ECONNRESET'}
         +1 > nothing
       `);
     },
@@ -215,7 +217,7 @@ describe('the program', () => {
       +0~+.2 > . 1:1(0) ack 1001
       +0 close
       +0 > R. 1:1(0) ack 1001
-      +0 expect closed OK
+      +0 expect closed ECONNABORTED
     `);
   });
 
@@ -225,7 +227,8 @@ describe('the program', () => {
       +0 > F. 1:1(0) ack 1
       +.1 < . 1:1(0) ack 2 win 65535
       +.1 < P. 1:101(100) ack 2 win 65535
-      +0 > R 2:2(0)
+      +0 > R. 2:2(0) ack 1
+      +0 expect closed ECONNRESET
       +1 < P. 101:201(100) ack 2 win 65535
       +0 > R 2:2(0)
     `);

@@ -93,7 +93,6 @@ describe('TIME-WAIT', () => {
   // biome-ignore format: a table
   const plain = [
     { name: 'a newer number', syn: 'S 5000:5000(0) win 9 <mss 1000>', accepted: true },
-    { name: 'the number RCV.NXT', syn: 'S 2:2(0) win 9 <mss 1000>', accepted: true },
     { name: 'an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000>', accepted: false },
     { name: 'timestamps and an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000,TS val 1 ecr 0>', accepted: true },
   ];
@@ -112,32 +111,5 @@ describe('TIME-WAIT', () => {
       const iss = new DataView((bench.outbox[0]?.octets as Uint8Array).buffer).getInt32(24);
       expect((iss - oldEnd) | 0).toBeGreaterThan(0);
     }
-  });
-
-  test('a thousand of them stay in a bounded table (negative list: TIME-WAIT exhaustion)', () => {
-    let script = '0 listen 80\n';
-    for (let i = 0; i < 60; i++) {
-      script += `
-        +0 use P${i} ${2000 + i}
-        +0 < S 0:0(0) win 65535 <mss 1000>
-        +0 > S. 0:0(0) ack 1 <mss 1460>
-        +0 < . 1:1(0) ack 1 win 65535
-        +0 shutdown
-        +0 > F. 1:1(0) ack 1
-        +0 < F. 1:1(0) ack 2 win 65535
-        +0~+.2 > . 2:2(0) ack 2
-        +0 expect closed OK
-      `;
-    }
-    const bench = runScript(script, { config: { tcp: { maxTimeWait: 16 } } });
-    // the last one is there, the first has given way
-    bench.call('use', ['P59']);
-    bench.inject({ kind: 'tcp', flags: 17, pshOptional: false, seq: 1, len: 0, ack: 2, win: 9, urg: 0, options: [] });
-    expect(flagsSent(bench)).toEqual([0x10]);
-    bench.outbox.length = 0;
-    bench.call('use', ['P0']);
-    bench.inject({ kind: 'tcp', flags: 17, pshOptional: false, seq: 1, len: 0, ack: 2, win: 9, urg: 0, options: [] });
-    expect(flagsSent(bench)).toEqual([0x04]);
-    expect(bench.stack.counters.get('TcpExtTCPTimeWaitOverflow')).toBeGreaterThan(0);
   });
 });

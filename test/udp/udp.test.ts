@@ -24,11 +24,12 @@ describe('lengths (RFC 768, reliability 1.4)', () => {
   };
 
   test('all pairs of length field and real length from 0 to 40', () => {
+    const b = new Bench();
+    const ear = bound(b, '0.0.0.0', 7);
+    let errors = 0;
     for (let real = 0; real <= 40; real++) {
       for (const field of [0, 7, 8, 9, real - 1, real, real + 1, 65_535]) {
         if (field < 0) continue;
-        const b = new Bench();
-        const ear = bound(b, '0.0.0.0', 7);
         b.feed(ip4({ payload: seg(field, real) }));
         b.drain();
         const right = real >= 8 && field >= 8 && field <= real;
@@ -37,7 +38,8 @@ describe('lengths (RFC 768, reliability 1.4)', () => {
           `field ${field}, real ${real}`,
         ).toEqual(right ? [field - 8] : []);
         expect(b.reasons()).toEqual(right ? [] : ['PKT_TOO_SMALL']);
-        expect(b.counters.get('UdpInErrors')).toBe(right ? 0 : 1);
+        if (!right) errors++;
+        expect(b.counters.get('UdpInErrors')).toBe(errors);
       }
     }
   }, 30_000);
@@ -76,9 +78,9 @@ describe('checksum (RFC 768, RFC 1122 §4.1.3.4)', () => {
 
   test('any flipped bit behind the IP header is noticed', () => {
     const whole = udpPacket(pattern(21));
+    const b = new Bench();
+    const ear = bound(b, '0.0.0.0', 7);
     for (let bit = 160; bit < whole.length * 8; bit++) {
-      const b = new Bench();
-      const ear = bound(b, '0.0.0.0', 7);
       const bytes = whole.slice();
       bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (0x80 >> (bit & 7));
       b.feed(bytes);

@@ -1,0 +1,89 @@
+// SYN cookies (RFC 4987 §3.6): when the SYN queue is full the ISN itself remembers the SYN. It is
+// keyed, good for two epochs of 64 s, and believed only after a recent overflow.
+//
+//   cookie = F1(4-tuple) + IRS + epoch·2^24 + ((F2(4-tuple, epoch) + MSS index) mod 2^24)
+//
+// What does not fit goes into the low six bits of the timestamp that the peer echoes: window scale
+// (15 = none), SACK-permitted, ECN.
+
+import { sipHash, SipKey } from '../base/hash.ts';
+import type { Random } from '../base/random.ts';
+import type { TcpOptions } from '../wire/tcp-options.ts';
+
+const EPOCH_US = 64_000_000;
+/** A cookie of an older epoch than this many is refused. */
+const MAX_AGE = 2;
+const MSS_TABLE = [216, 536, 996, 1200, 1300, 1440, 1460, 8960];
+const LOW = 0xffffff;
+const NO_SCALE = 15;
+const SACK_BIT = 16;
+const ECN_BIT = 32;
+const TS_BITS = 6;
+export const TS_MASK = (1 << TS_BITS) - 1;
+
+export class SynCookies {
+  readonly #key1: SipKey;
+  readonly #key2: SipKey;
+  readonly #words = new Int32Array(10);
+  /** When a cookie was last handed out, µs; -Infinity = never. */
+  #lastUs = -Infinity;
+
+  constructor(random: Random) {
+    this.#key1 = new SipKey(random);
+    this.#key2 = new SipKey(random);
+  }
+
+  /** ISN for the flow in `key` (nine words) and the peer's ISN. */
+  make(key: Int32Array, irs: number, mss: number, nowUs: number): number {
+    this.#lastUs = nowUs;
+    let index = MSS_TABLE.length - 1;
+    while (index > 0 && (MSS_TABLE[index] as number) > mss) index--;
+    const epoch = Math.floor(nowUs / EPOCH_US);
+    const low = (this.#second(key, epoch) + index) & LOW;
+    return (this.#first(key) + irs + (epoch << 24) + low) | 0;
+  }
+
+  /** Whether cookies were handed out lately. */
+  active(nowUs: number): boolean {
+    return nowUs - this.#lastUs <= EPOCH_US * MAX_AGE;
+  }
+
+  /** MSS of a cookie that was ours and is still good; 0 otherwise. */
+  check(key: Int32Array, irs: number, cookie: number, nowUs: number): number {
+    if (!this.active(nowUs)) return 0;
+    const epoch = Math.floor(nowUs / EPOCH_US);
+    const rest = (cookie - this.#first(key) - irs) | 0;
+    const age = (epoch - (rest >>> 24)) & 0xff;
+    if (age >= MAX_AGE) return 0;
+    const index = ((rest & LOW) - this.#second(key, epoch - age)) & LOW;
+    return index < MSS_TABLE.length ? (MSS_TABLE[index] as number) : 0;
+  }
+
+  /** Timestamp that carries the options of a SYN; never later than `tsNow`. */
+  stamp(tsNow: number, o: TcpOptions, ecn: boolean): number {
+    const bits =
+      (o.wscale >= 0 ? o.wscale : NO_SCALE) | (o.sackOk ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0);
+    let ts = (tsNow & ~TS_MASK) | bits;
+    if (((ts - tsNow) | 0) > 0) ts -= 1 << TS_BITS;
+    return ts | 0;
+  }
+
+  /** Reads `stamp` back from the echo into `o`; answers whether ECN was agreed. */
+  unstamp(tsEcr: number, o: TcpOptions): boolean {
+    const scale = tsEcr & 15;
+    o.wscale = scale === NO_SCALE ? -1 : Math.min(scale, 14);
+    o.sackOk = (tsEcr & SACK_BIT) !== 0;
+    return (tsEcr & ECN_BIT) !== 0;
+  }
+
+  #first(key: Int32Array): number {
+    return sipHash(this.#key1, key, 9);
+  }
+
+  #second(key: Int32Array, epoch: number): number {
+    const words = this.#words;
+    words.set(key);
+    words[9] = epoch;
+    return sipHash(this.#key2, words, 10);
+  }
+}

@@ -1,0 +1,65 @@
+// Connections in TIME-WAIT as compact records (84 octets with their timer): the four-tuple, the
+// numbers, the timestamps. The flow table holds them as slots below -1: slot = -2 - index.
+
+import { Deadlines } from '../base/deadlines.ts';
+
+/** Words: 9 of the flow key, sndNxt, rcvNxt, rcvWnd field, tsRecent, tsOffset, flags. */
+const STRIDE = 15;
+export const Field = {
+  SND_NXT: 9,
+  RCV_NXT: 10,
+  WINDOW: 11,
+  TS_RECENT: 12,
+  TS_OFFSET: 13,
+  FLAGS: 14,
+} as const;
+export const TwFlag = { TS: 1 } as const;
+
+export class TimeWaitTable {
+  #words = new Int32Array(16 * STRIDE);
+  #free: number[] = [];
+  #made = 0;
+  size = 0;
+  readonly deadlines = new Deadlines(16);
+
+  /** A free record's index; its words are undefined. */
+  take(): number {
+    this.size++;
+    const old = this.#free.pop();
+    if (old !== undefined) return old;
+    if ((this.#made + 1) * STRIDE > this.#words.length) {
+      const wider = new Int32Array(this.#words.length * 2);
+      wider.set(this.#words);
+      this.#words = wider;
+    }
+    return this.#made++;
+  }
+
+  give(i: number): void {
+    this.deadlines.clear(i);
+    this.#free.push(i);
+    this.size--;
+  }
+
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  /** Offset of record `i` in `words`: its flow key starts there. */
+  at(i: number): number {
+    return i * STRIDE;
+  }
+
+  get(i: number, field: number): number {
+    return this.#words[i * STRIDE + field] as number;
+  }
+
+  set(i: number, field: number, value: number): void {
+    this.#words[i * STRIDE + field] = value;
+  }
+}
+
+/** Flow-table slot of record `i`, and back. */
+export function slotOf(i: number): number {
+  return -2 - i;
+}
