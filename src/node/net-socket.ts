@@ -261,15 +261,20 @@ export class SocketBody extends net.Socket {
     return super.read(size) as NodeBuffer | string | null;
   }
 
-  /** node:tls waits for 'connect' on a socket without a handle even when that is long past. */
+  /**
+   * Two things that Node's wrapper around streams (tls, http2) takes for granted of a handle:
+   * 'connect' still comes after the wrapping, and the end of reading does not end writing.
+   */
   override once(event: string | symbol, listener: (...args: never[]) => void): this {
     super.once(event as string, listener as () => void);
-    if (event === 'connect' && edgeOf(this)?.active && !this.connecting && calledByTls()) {
+    if (event === 'connect' && edgeOf(this).active && !this.connecting && calledBy(TLS)) {
       process.nextTick(() => {
         if (this.destroyed) return;
         this.removeListener('connect', listener as () => void);
         (listener as () => void).call(this);
       });
+    } else if (event === 'end' && this.readableFlowing === false && !this.allowHalfOpen) {
+      if (calledBy(WRAPPER)) this.allowHalfOpen = true;
     }
     return this;
   }
@@ -374,8 +379,10 @@ function finish(socket: net.Socket, edge: Edge, error: Error | null, reset = fal
   });
 }
 
-/** Only asked where a listener for 'connect' comes too late: an unusual moment, not a hot one. */
-function calledByTls(): boolean {
-  const stack = new Error().stack ?? '';
-  return /node:(_tls_wrap|internal\/tls\/wrap)/.test(stack);
+const TLS = /node:(_tls_wrap|internal\/tls\/wrap)/;
+const WRAPPER = /node:internal\/js_stream_socket/;
+
+/** Only asked where a listener comes at an unusual moment: a stack trace costs microseconds. */
+function calledBy(module: RegExp): boolean {
+  return module.test(new Error().stack ?? '');
 }

@@ -14,7 +14,7 @@ export function leftovers(host: SimHost): string[] {
   want('PortsideExceptions', stack.counters.get('PortsideExceptions'));
   want('TcpCurrEstab', stack.counters.get('TcpCurrEstab'));
   want('connections', tcp.live);
-  want('TIME-WAIT connections', tcp.timeWaits);
+  want('TIME-WAIT connections', tcp.timeWait.size);
   want('flows', tcp.flows.size);
   want('TCP ports', tcp.ports.size);
   want('TCP timers', tcp.deadlines.armed);

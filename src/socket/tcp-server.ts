@@ -40,12 +40,10 @@ export class TcpServer implements ListenerUser {
   handler: ServerHandler;
   readonly layer: TcpLayer;
   #listener: Listener | null = null;
-  readonly #options: TcpOptions;
 
   constructor(layer: TcpLayer, o: ListenOptions) {
     this.layer = layer;
     this.handler = o.handler;
-    this.#options = o;
     const address = toAddress(o.address ?? '::', 'listen');
     let port = o.port;
     const any = (address.a | address.b | address.d) === 0 && (address.c === 0 || address.c === V4_MAPPED);
@@ -75,11 +73,7 @@ export class TcpServer implements ListenerUser {
         { ...binding, port },
         o.backlog ?? layer.config.backlogDefault,
         this,
-        {
-          noDelay: o.noDelay === true,
-          keepAlive: o.keepAlive === true,
-          keepIdleMs: o.keepAliveIdleMs ?? 7_200_000,
-        },
+        (t) => applyOptions(t, o),
       );
     } catch (error) {
       if (error instanceof CodeError) throw new CodeError(error.errno, 'listen', address.toString(), port);
@@ -124,6 +118,18 @@ export class TcpServer implements ListenerUser {
     }
   }
 
+  /** While paused: the oldest connection of the accept queue, or null. */
+  take(handler: TcpHandler): TcpSocket | null {
+    const listener = this.#listener;
+    if (listener === null || listener.waiting.length === 0) return null;
+    const t = this.layer.connections[listener.waiting.shift() as number];
+    if (t === null || t === undefined) return null;
+    t.listener = -1;
+    const s = new TcpSocket(t, handler);
+    wake(t, Ready.DATA | Ready.ENDED | Ready.CLOSED);
+    return s;
+  }
+
   /** Stops listening. Accepted connections live on; waiting ones are reset. */
   close(): void {
     const listener = this.#listener;
@@ -135,8 +141,6 @@ export class TcpServer implements ListenerUser {
   // --- ListenerUser ---------------------------------------------------------------------------
   accepted(t: Tcb): void {
     const s = new TcpSocket(t, NOBODY);
-    applyOptions(t, this.#options);
-    if (this.#options.controller !== undefined) s.setController(this.#options.controller);
     let handler: TcpHandler | null = null;
     try {
       handler = this.handler.accept(this, s);

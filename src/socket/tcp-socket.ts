@@ -4,10 +4,12 @@ import { Code, CodeError } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
 import { type Controller, useController } from '../tcp/congestion/controller.ts';
 import { State } from '../tcp/state.ts';
-import { type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
+import { MAX_QUICK_ACKS } from '../tcp/receive.ts';
+import { AckWish, type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
 import { startKeepAlive } from '../tcp/timers.ts';
 import * as user from '../tcp/user.ts';
+import { unread } from '../tcp/window.ts';
 import { type Address, format, parse, V4_MAPPED } from '../wire/address.ts';
 import { type TcpInfo, tcpInfo } from './tcp-info.ts';
 
@@ -34,6 +36,19 @@ export interface TcpOptions {
   keepAlive?: boolean | undefined;
   /** Idle time before the first keep-alive probe, ms. */
   keepAliveIdleMs?: number | undefined;
+  /** Time between keep-alive probes, ms, and how many may go unanswered. */
+  keepAliveIntervalMs?: number | undefined;
+  keepAliveProbes?: number | undefined;
+  /** RFC 5482: give up when nothing is acknowledged for so long, ms. */
+  userTimeoutMs?: number | undefined;
+  /** Fixed buffer sizes, octets; otherwise the stack tunes them. */
+  sendBuffer?: number | undefined;
+  receiveBuffer?: number | undefined;
+  /** Largest segment, octets (TCP_MAXSEG). */
+  maxSegment?: number | undefined;
+  /** DSCP << 2, and the time to live of our packets. */
+  tos?: number | undefined;
+  ttl?: number | undefined;
   /** Congestion controller; the stack's default otherwise. */
   controller?: Controller | undefined;
 }
@@ -228,6 +243,43 @@ export class TcpSocket implements TcpUser {
     this.tcb.userTimeoutMs = ms;
   }
 
+  /** Acknowledge at once (true), or let acknowledgments ride on data (Linux's TCP_QUICKACK). */
+  setQuickAck(on: boolean): void {
+    const t = this.tcb;
+    t.pingPong = !on;
+    if (!on) return;
+    t.quickAcks = MAX_QUICK_ACKS;
+    if (t.ackWish !== AckWish.NONE) {
+      t.ackWish = AckWish.NOW;
+      if (!this.#closed) user.queued(t);
+    }
+  }
+
+  /** Octets that can be read now without waiting. */
+  get readable(): number {
+    return unread(this.tcb);
+  }
+
+  /** The peer's FIN has come and everything before it has been read. */
+  get atEnd(): boolean {
+    return this.tcb.finReceived && unread(this.tcb) === 0;
+  }
+
+  /**
+   * Reads octets that wait while the socket is paused: at most `len` into `to`. `peek` leaves them.
+   * Answers how many; the window opens with what was taken.
+   */
+  read(to: Uint8Array, off = 0, len = to.length - off, peek = false): number {
+    return user.readInto(this.tcb, to.subarray(off, off + len), peek);
+  }
+
+  /** The last error that did not end the connection (an ICMP message); reading clears it. */
+  takeError(): number {
+    const code = this.tcb.softError;
+    this.tcb.softError = 0;
+    return code;
+  }
+
   /** DSCP and ECN field of our packets (MUST-48). */
   setTos(tos: number): void {
     this.tcb.tos = tos & 0xfc;
@@ -311,5 +363,17 @@ export function applyOptions(t: Tcb, o: TcpOptions): void {
   if (o.controller !== undefined) t.wantedController = o.controller;
   if (o.noDelay !== undefined) t.noDelay = o.noDelay;
   if (o.keepAlive !== undefined) t.keepAlive = o.keepAlive;
-  if (o.keepAliveIdleMs !== undefined && o.keepAliveIdleMs > 0) t.keepIdleMs = o.keepAliveIdleMs;
+  if (positive(o.keepAliveIdleMs)) t.keepIdleMs = o.keepAliveIdleMs;
+  if (positive(o.keepAliveIntervalMs)) t.keepIntervalMs = o.keepAliveIntervalMs;
+  if (positive(o.keepAliveProbes)) t.keepProbes = o.keepAliveProbes;
+  if (positive(o.userTimeoutMs)) t.userTimeoutMs = o.userTimeoutMs;
+  if (positive(o.sendBuffer)) t.wantedSndBuf = o.sendBuffer;
+  if (positive(o.receiveBuffer)) t.wantedRcvBuf = Math.min(o.receiveBuffer, 1 << 30);
+  if (positive(o.maxSegment)) t.wantedMss = o.maxSegment;
+  if (o.tos !== undefined) t.tos = o.tos & 0xfc;
+  if (positive(o.ttl)) t.ttl = o.ttl & 255;
+}
+
+function positive(n: number | undefined): n is number {
+  return n !== undefined && n > 0;
 }

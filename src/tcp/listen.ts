@@ -25,31 +25,31 @@ export interface ListenerUser {
   accepted(t: Tcb): void;
 }
 
-/** What children inherit. */
-export interface ChildOptions {
-  noDelay: boolean;
-  keepAlive: boolean;
-  keepIdleMs: number;
-}
-
 export class Listener {
   readonly slot: number;
   readonly binding: Binding;
   readonly backlog: number;
   readonly user: ListenerUser;
-  readonly options: ChildOptions;
+  /** Sets what children inherit, before their SYN is answered. */
+  readonly inherit: (t: Tcb) => void;
   /** Connections in SYN-RECEIVED. */
   embryonic = 0;
   paused = false;
   /** Slots of established connections that wait to be accepted. */
   readonly waiting: number[] = [];
 
-  constructor(slot: number, binding: Binding, backlog: number, user: ListenerUser, o: ChildOptions) {
+  constructor(
+    slot: number,
+    binding: Binding,
+    backlog: number,
+    user: ListenerUser,
+    inherit: (t: Tcb) => void,
+  ) {
     this.slot = slot;
     this.binding = binding;
     this.backlog = backlog;
     this.user = user;
-    this.options = o;
+    this.inherit = inherit;
   }
 
   unqueue(slot: number): void {
@@ -124,9 +124,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   t.inFlows = true;
   t.listener = listener.slot;
   listener.embryonic++;
-  t.noDelay = listener.options.noDelay;
-  t.keepAlive = listener.options.keepAlive;
-  t.keepIdleMs = listener.options.keepIdleMs;
+  listener.inherit(t);
   prepare(t);
   t.irs = rx.segSeq;
   t.rcvNxt = (rx.segSeq + 1) | 0;
@@ -145,15 +143,14 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
 /** Numbers, windows and timers of a connection whose path and ports are known. */
 export function prepare(t: Tcb): void {
   const c = t.layer.config;
-  t.ttl = t.layer.ip.config.defaultTtl;
-  t.sndBuf = c.sndBufInitial;
+  if (t.ttl === 0) t.ttl = t.layer.ip.config.defaultTtl;
+  t.sndBuf = t.wantedSndBuf > 0 ? t.wantedSndBuf : c.sndBufInitial;
   t.cwnd = c.initialCwnd;
   useController(t, t.wantedController ?? c.controller);
   t.rtoUs = c.rtoInitialMs * 1000;
   t.rttvarUs = c.rtoInitialMs * 1000;
   advertiseMss(t);
   initialWindow(t);
-  t.rcvWnd = Math.min(t.rcvBuf, 0xffff);
   t.tsOffset = timestampOffset(t);
   t.iss = initialSequence(t);
   t.fackSeq = t.iss;

@@ -27,13 +27,15 @@ export function advertiseMss(t: Tcb): void {
   const link = t.layer.ip.links[t.path.linkId];
   const mtu = link === null || link === undefined ? t.path.mtu : link.mtu;
   t.advMss = Math.min(65535, Math.max(88, mtu - ipHeaderLen(t) - HEADER_LEN));
+  if (t.wantedMss > 0) t.advMss = Math.min(t.advMss, t.wantedMss);
 }
 
 /** MUST-16: the smaller of the peer's limit and the path's, less the options of each segment. */
 export function updateMss(t: Tcb): void {
   const floor = t.layer.config.minSendMss;
   const path = t.path.mtu - ipHeaderLen(t) - HEADER_LEN;
-  const limit = Math.max(Math.min(t.peerMss, path), floor);
+  const peer = t.wantedMss > 0 ? Math.min(t.peerMss, t.wantedMss) : t.peerMss;
+  const limit = Math.max(Math.min(peer, path), floor);
   t.mss = Math.max(limit - (t.tsOk ? 12 : 0), 8);
 }
 

@@ -77,7 +77,8 @@ export class Tcb {
   /** Holds an ephemeral or asked-for local port (active open). */
   holdsPort = false;
   tos = 0;
-  ttl = 64;
+  /** 0 = the layer's default. */
+  ttl = 0;
 
   // --- sending -------------------------------------------------------------------------------
   //        sndUna        sndNxt          sndUna+sndWnd     sndEnd
@@ -109,6 +110,10 @@ export class Tcb {
   /** Calls of write() whose memory the program has back, not told yet. */
   written = 0;
   wantsRoom = false;
+  /** Buffer sizes and segment size that the program has fixed; 0 = tuned by the stack. */
+  wantedSndBuf = 0;
+  wantedRcvBuf = 0;
+  wantedMss = 0;
   sndBuf = 0;
   noDelay = false;
   corked = false;

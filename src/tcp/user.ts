@@ -7,13 +7,14 @@ import { selectPath } from '../ip/output.ts';
 import { destroy, fail, releaseReceiving, setState } from './close.ts';
 import { openActive } from './connect.ts';
 import { bindingOf, ephemeralPort } from './isn.ts';
-import { type ChildOptions, Listener, type ListenerUser } from './listen.ts';
+import { Listener, type ListenerUser } from './listen.ts';
 import { sendReset } from './output.ts';
+import { consumed } from './receive.ts';
 import { State, sends } from './state.ts';
-import { Ready, type Tcb } from './tcb.ts';
+import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { allocate, type TcpLayer, wake } from './tcp.ts';
 import { startLinger } from './time-wait.ts';
-import { unread } from './window.ts';
+import { unread, windowOpened } from './window.ts';
 
 /**
  * Opens actively. The caller has set `t.path` (destination, perhaps source) and `t.remotePort`,
@@ -59,14 +60,14 @@ export function listen(
   wanted: Binding,
   backlog: number,
   user: ListenerUser,
-  options: ChildOptions,
+  inherit: (t: Tcb) => void,
 ): Listener {
   let slot = layer.listeners.indexOf(null);
   if (slot < 0) slot = layer.listeners.length;
   const binding: Binding = { ...wanted, slot };
   const code = layer.ports.bind(binding);
   if (code !== 0) throw new CodeError(code, 'listen');
-  const listener = new Listener(slot, binding, backlog, user, options);
+  const listener = new Listener(slot, binding, backlog, user, inherit);
   layer.listeners[slot] = listener;
   return listener;
 }
@@ -134,6 +135,24 @@ export function abort(t: Tcb, code: number): void {
   }
   sendReset(t);
   fail(t, code);
+}
+
+/** Takes (or looks at) octets that wait in order. Answers how many. */
+export function readInto(t: Tcb, to: Uint8Array, peek: boolean): number {
+  const n = Math.min(t.ringed, to.length);
+  let at = 0;
+  while (at < n) {
+    const run = t.ring.run(t.rcvRead + at, n - at);
+    const from = t.ring.index(t.rcvRead + at);
+    to.set(t.ring.memory.subarray(from, from + run), at);
+    at += run;
+  }
+  if (peek || n === 0) return n;
+  t.ringed -= n;
+  consumed(t, n);
+  if (t.ackWish !== AckWish.NOW) windowOpened(t);
+  wake(t, Ready.OUTPUT | Ready.ENDED);
+  return n;
 }
 
 /** Reading is wanted again after a pause. */

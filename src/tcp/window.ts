@@ -20,7 +20,7 @@ export function announceWindow(t: Tcb, syn: boolean): number {
   t.rcvWnd = wnd;
   t.rcvWup = t.rcvNxt;
   if (syn) {
-    t.rcvWnd = Math.min(wnd, 0xffff);
+    t.rcvWnd = Math.min(t.rcvSsthresh, 0xffff);
     return t.rcvWnd;
   }
   const field = Math.min(wnd >>> t.rcvScale, 0xffff);
@@ -60,9 +60,11 @@ export function windowOpened(t: Tcb): void {
 /** Initial buffers and the window scale that their maximum needs (RFC 7323 §2.3). */
 export function initialWindow(t: Tcb): void {
   const c = t.layer.config;
-  t.rcvBuf = c.rcvBufInitial;
-  t.rcvSsthresh = Math.min(c.rcvBufInitial, 0xffff);
-  const limit = Math.max(c.rcvBufMax, c.rcvBufInitial);
+  t.rcvBuf = t.wantedRcvBuf > 0 ? t.wantedRcvBuf : c.rcvBufInitial;
+  const space = Math.min(t.rcvBuf, 0xffff);
+  t.rcvSsthresh = space > t.advMss ? space - (space % t.advMss) : space;
+  t.rcvWnd = t.rcvSsthresh;
+  const limit = t.wantedRcvBuf > 0 ? t.wantedRcvBuf : Math.max(c.rcvBufMax, c.rcvBufInitial);
   t.rcvScale = 0;
   if (!c.windowScale) return;
   let scale = 0;
@@ -75,6 +77,7 @@ export function initialWindow(t: Tcb): void {
  * took in it, so that a reader that keeps up is never limited by the window.
  */
 export function adjustSpace(t: Tcb, layer: TcpLayer): void {
+  if (t.wantedRcvBuf > 0) return;
   const now = layer.ip.nowUs;
   const rtt = t.rcvRttUs > 0 ? t.rcvRttUs : t.srttUs;
   if (rtt === 0 || now - t.spaceUs < rtt) return;

@@ -4,7 +4,6 @@
 // @hot
 
 import type { Rx } from '../base/rx.ts';
-import { copyOctets } from './copy.ts';
 import type { UdpMeta } from './meta.ts';
 
 const SMALLEST = 4096;

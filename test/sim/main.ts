@@ -64,7 +64,7 @@ function failedBefore(): number[] {
 
 function remember(seeds: number[]): void {
   if (seeds.length === 0) return;
-  const all = [...new Set([...failedBefore(), ...seeds])].sort((a, b) => a - b);
+  const all = [...new Set([...failedBefore(), ...seeds])].sort((a, b) => a - b).slice(0, 100);
   writeFileSync(FAILED_FILE, `${JSON.stringify(all)}\n`);
 }
 
