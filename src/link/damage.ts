@@ -58,6 +58,20 @@ export function flipBit(u8: Uint8Array, random: Random): void {
   u8[at] = (u8[at] as number) ^ (1 << below(random, 8));
 }
 
+/**
+ * Damage for a fragment, whose transport checksum covers other fragments too. Two flipped bits in two
+ * fragments may cancel in the sum; bits that only ever go from 0 to 1 cannot (fewer than 16 of them).
+ */
+export function raiseBit(u8: Uint8Array, random: Random): void {
+  for (let tries = 0; tries < 64; tries++) {
+    const at = below(random, u8.length);
+    const bit = 1 << below(random, 8);
+    if (((u8[at] as number) & bit) !== 0) continue;
+    u8[at] = (u8[at] as number) | bit;
+    return;
+  }
+}
+
 /** One of several kinds of damage. Answers the damaged packet, which may be another array. */
 export function damage(u8: Uint8Array, random: Random): Uint8Array {
   const kind = below(random, 6);

@@ -5,7 +5,7 @@
 
 import { below, fraction, type Random } from '../base/random.ts';
 import { GsoType, RxFlag } from '../base/rx.ts';
-import { damage, flipBit, isFragment, looksIntact, seal } from './damage.ts';
+import { damage, isFragment, looksIntact, raiseBit, seal } from './damage.ts';
 
 /** What a direction does; chances are 0 … 1, times µs. Everything left out is off. */
 export interface Impairment {
@@ -224,7 +224,7 @@ export class Impair {
       // The receiver has to look for himself.
       outFlags = flags & ~(RxFlag.NEEDS_CSUM | RxFlag.DATA_VALID);
       const before = out.slice();
-      if (isFragment(out)) flipBit(out, this.#random);
+      if (isFragment(out)) raiseBit(out, this.#random);
       else if (hurt) out = damage(out, this.#random);
       if (cut) out = out.slice(0, below(this.#random, out.length));
       if (out.length === 0) return;

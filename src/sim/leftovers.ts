@@ -15,6 +15,7 @@ export function leftovers(host: SimHost): string[] {
   want('TcpCurrEstab', stack.counters.get('TcpCurrEstab'));
   want('connections', tcp.live);
   want('TIME-WAIT connections', tcp.timeWait.size);
+  want('TIME-WAIT timers', tcp.timeWait.deadlines.armed);
   want('flows', tcp.flows.size);
   want('TCP ports', tcp.ports.size);
   want('TCP timers', tcp.deadlines.armed);

@@ -22,6 +22,8 @@ export interface ListenOptions extends TcpOptions {
   ipv6Only?: boolean | undefined;
   /** Share the port with other listeners that say the same. */
   reusePort?: boolean | undefined;
+  /** RFC 7413: take data from SYNs with a good cookie, at most so many unproven at once. */
+  fastOpen?: number | undefined;
   handler: ServerHandler;
 }
 
@@ -75,6 +77,7 @@ export class TcpServer implements ListenerUser {
         this,
         (t) => applyOptions(t, o),
       );
+      this.#listener.fastOpenLimit = o.fastOpen ?? 0;
     } catch (error) {
       if (error instanceof CodeError) throw new CodeError(error.errno, 'listen', address.toString(), port);
       throw error;

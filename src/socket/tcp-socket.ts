@@ -58,6 +58,8 @@ export interface ConnectOptions extends TcpOptions {
   port: number;
   localAddress?: string | Address | undefined;
   localPort?: number | undefined;
+  /** RFC 7413: what is written in the same turn may ride on the SYN. */
+  fastOpen?: boolean | undefined;
   handler: TcpHandler;
 }
 
@@ -349,6 +351,7 @@ export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
   t.remotePort = o.port;
   t.localPort = o.localPort ?? 0;
   applyOptions(t, o);
+  t.fastOpen = o.fastOpen === true;
   const code = user.openConnection(t);
   if (code !== 0) {
     if (local !== null && code === Code.EADDRNOTAVAIL) {

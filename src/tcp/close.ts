@@ -66,11 +66,15 @@ export function destroy(t: Tcb, code: number): void {
 
 /** An embryonic or waiting child leaves its listener's queues. */
 function leaveListener(t: Tcb): void {
+  if (t.fastOpened && !t.opened) {
+    const opener = t.layer.listeners[t.fastOpenListener];
+    if (opener !== null && opener !== undefined) opener.fastOpenPending--;
+  }
   if (t.listener < 0) return;
   const listener = t.layer.listeners[t.listener];
   t.listener = -1;
   if (listener === null || listener === undefined) return;
-  if (t.opened) listener.unqueue(t.slot);
+  if (t.opened || t.fastOpened) listener.unqueue(t.slot);
   else listener.embryonic--;
 }
 

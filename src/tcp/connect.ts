@@ -9,6 +9,7 @@ import { Flag } from '../wire/tcp.ts';
 import { processAck } from './ack.ts';
 import { fail, setState } from './close.ts';
 import { acceptSyn, acceptSynAck } from './ecn.ts';
+import { synAcked } from './fast-open.ts';
 import { agree, prepare } from './listen.ts';
 import { sendSyn } from './output.ts';
 import { refuse } from './refuse.ts';
@@ -28,6 +29,12 @@ export function openActive(t: Tcb): boolean {
   t.sndEnd = t.sndNxt;
   count(layer.ip, Ctr.TcpActiveOpens);
   setState(t, State.SYN_SENT);
+  if (t.fastOpen) {
+    // the SYN goes in the drain of this turn: what the program writes until then can ride on it
+    t.synPending = true;
+    wake(t, Ready.OUTPUT);
+    return true;
+  }
   sendSyn(t, false, false);
   armRto(t);
   if (!layer.draining) layer.onWork();
@@ -76,6 +83,7 @@ export function segmentInSynSent(t: Tcb, rx: Rx): Verdict {
   t.sndScale = 0; // the window of a SYN is never scaled (RFC 7323 §2.2)
   setState(t, State.ESTABLISHED);
   processAck(t, rx, false);
+  synAcked(t, rx);
   t.sndScale = scale;
   t.opened = true;
   if (t.finQueued) setState(t, State.FIN_WAIT_1);

@@ -6,11 +6,12 @@
 import { Code } from '../base/code.ts';
 import { fail, free, mayTellClosed } from './close.ts';
 import { refreshPath } from './mss.ts';
-import { outputNew, sendAck, sendReset } from './output.ts';
+import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
 import { consumed, settleAckTimer, storeAt } from './receive.ts';
 import { retransmitLost } from './recovery.ts';
 import { State, transmits } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
+import { armRto } from './timers.ts';
 import { retire } from './time-wait.ts';
 import { type TcpLayer, wake } from './tcp.ts';
 import { unread, windowOpened } from './window.ts';
@@ -165,7 +166,12 @@ function tellRoom(t: Tcb): void {
 /** What may go goes; then the acknowledgment that nothing carried. */
 export function output(t: Tcb): void {
   refreshPath(t);
-  if (transmits(t.state)) {
+  if (t.synPending) {
+    t.synPending = false;
+    sendSyn(t, false, false);
+    armRto(t);
+  }
+  if (transmits(t.state) || (t.fastOpened && t.state === State.SYN_RCVD)) {
     if (t.newFirst) {
       t.newFirst = false;
       outputNew(t, 1);

@@ -287,7 +287,10 @@ export function establishFromCookie(t: Tcb, rx: Rx): Verdict {
 function establish(t: Tcb, rx: Rx): boolean {
   const layer = t.layer;
   const listener = t.listener >= 0 ? layer.listeners[t.listener] : null;
-  if (listener !== null && listener !== undefined) {
+  if (t.fastOpened) {
+    const opener = layer.listeners[t.fastOpenListener];
+    if (opener !== null && opener !== undefined) opener.fastOpenPending--;
+  } else if (listener !== null && listener !== undefined) {
     if (listener.waiting.length > listener.backlog) {
       count(layer.ip, Ctr.TcpExtListenOverflows);
       return false;
@@ -306,7 +309,8 @@ function establish(t: Tcb, rx: Rx): boolean {
   t.sndWl1 = rx.segSeq;
   t.sndWl2 = rx.segAck;
   startKeepAlive(t);
-  wake(t, t.listener >= 0 ? Ready.ACCEPT : Ready.OPENED | Ready.OUTPUT);
+  if (t.fastOpened) wake(t, Ready.OUTPUT);
+  else wake(t, t.listener >= 0 ? Ready.ACCEPT : Ready.OPENED | Ready.OUTPUT);
   return true;
 }
 

@@ -44,7 +44,8 @@ export function ephemeralPort(t: Tcb): number {
   for (let i = 0; i < n; i++) {
     const port = low + ((start + jump + i) % n);
     t.localPort = port;
-    if (tcp.flows.find(flowKey(tcp, t), 0) < 0 && !listened(tcp, t, port)) return port;
+    // below -1 stands a TIME-WAIT record: its four-tuple is taken too
+    if (tcp.flows.find(flowKey(tcp, t), 0) === -1 && !listened(tcp, t, port)) return port;
   }
   return -1;
 }

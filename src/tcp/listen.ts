@@ -10,13 +10,15 @@ import { Flag } from '../wire/tcp.ts';
 import { setState } from './close.ts';
 import { useController } from './congestion/controller.ts';
 import { acceptSyn } from './ecn.ts';
+import { Admit, admit } from './fast-open.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
 import { sendSyn } from './output.ts';
 import { cookieAck, sendCookie } from './cookie-handshake.ts';
+import { takeSynData } from './receive.ts';
 import { State } from './state.ts';
-import { type Tcb, Total } from './tcb.ts';
-import { allocate, flowKey, type TcpLayer } from './tcp.ts';
+import { Ready, type Tcb, Total } from './tcb.ts';
+import { allocate, flowKey, type TcpLayer, wake } from './tcp.ts';
 import { armRto } from './timers.ts';
 import { initialWindow } from './window.ts';
 
@@ -32,6 +34,9 @@ export class Listener {
   readonly user: ListenerUser;
   /** Sets what children inherit, before their SYN is answered. */
   readonly inherit: (t: Tcb) => void;
+  /** Most connections that may have begun with Fast Open and not be proven; 0 = off (RFC 7413 §5.1). */
+  fastOpenLimit = 0;
+  fastOpenPending = 0;
   /** Connections in SYN-RECEIVED. */
   embryonic = 0;
   paused = false;
@@ -94,9 +99,30 @@ function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
   t.maxWnd = rx.segWnd;
   acceptSyn(t, rx.segFlags);
   setState(t, State.SYN_RCVD);
+  const verdict = admit(tcp, rx, listener.fastOpenPending, listener.fastOpenLimit);
+  t.fastOpenReply = verdict === Admit.REPLY_COOKIE;
+  if (verdict === Admit.DATA) {
+    openWithData(t, listener, rx);
+    return Verdict.DONE;
+  }
   sendSyn(t, true, false);
   armRto(t);
   return Verdict.DONE;
+}
+
+/** RFC 7413 §4.2.1: the cookie is good: the program gets the connection and the SYN's data now. */
+function openWithData(t: Tcb, listener: Listener, rx: Rx): void {
+  t.fastOpened = true;
+  t.fastOpenListener = listener.slot;
+  listener.embryonic--;
+  listener.fastOpenPending++;
+  listener.waiting.push(t.slot);
+  count(t.layer.ip, Ctr.TcpExtTCPFastOpenPassive);
+  count(t.layer.ip, Ctr.TcpPassiveOpens);
+  if (rx.dataLen > 0) takeSynData(t, rx);
+  sendSyn(t, true, false);
+  armRto(t);
+  wake(t, Ready.ACCEPT);
 }
 
 /** A control block for the peer whose SYN (or cookie's ACK) is in `rx`, options agreed. */

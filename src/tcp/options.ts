@@ -3,6 +3,7 @@
 // @hot
 
 import { putBlock, putMss, putSackHead, putSackOk, putTimestamps, putWscale } from '../wire/tcp-options.ts';
+import { optionLen, putOption } from './fast-open.ts';
 import { timestampNow } from './isn.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -15,7 +16,7 @@ export function synOptionLen(t: Tcb, reply: boolean): number {
   if (offersTs(t, reply)) n += 12;
   else if (offersSack(t, reply)) n += 4;
   if (offersScale(t, reply)) n += 4;
-  return n;
+  return n + optionLen(t, reply);
 }
 
 export function putSynOptions(t: Tcb, view: DataView, off: number, reply: boolean): void {
@@ -25,7 +26,8 @@ export function putSynOptions(t: Tcb, view: DataView, off: number, reply: boolea
     if (offersSack(t, reply)) view.setInt32(at, SACK_OK_TS);
     at += 12;
   } else if (offersSack(t, reply)) at += putSackOk(view, at);
-  if (offersScale(t, reply)) putWscale(view, at, t.rcvScale);
+  if (offersScale(t, reply)) at += putWscale(view, at, t.rcvScale);
+  if (optionLen(t, reply) > 0) putOption(t, view, at, reply);
 }
 
 /** A SYN-ACK repeats only what the SYN offered (RFC 7323 §2.2, §3.2; RFC 2018 §2). */

@@ -17,6 +17,7 @@ import { restartAfterIdle, validateCwnd } from './cwnd.ts';
 import { dataFlags, synAckFlags, synFlags, tosOf } from './ecn.ts';
 import { burstLimit, mustWait, notePaced } from './pacing.ts';
 import { checkAppLimited, stampSent } from './rate.ts';
+import { synDataLen } from './fast-open.ts';
 import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
 import { AckWish, Ca, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
@@ -69,10 +70,10 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
   tx.flags = TxFlag.DF;
   let sent = len;
   if (copied) {
-    t.queue.read(ip.slab.u8, l4 + headerLen, seqNo, len);
+    t.queue.read(ip.slab.u8, l4 + headerLen, syn ? (seqNo + 1) | 0 : seqNo, len);
     tx.headerLen += len;
   } else if (len > 0) {
-    sent = t.queue.pieces(tx, seqNo, len);
+    sent = t.queue.pieces(tx, syn ? (seqNo + 1) | 0 : seqNo, len);
     if (sent > t.mss) {
       tx.gsoType = family === 4 ? GsoType.TCPV4 : GsoType.TCPV6;
       tx.gsoSize = t.mss;
@@ -158,7 +159,21 @@ export function sendSyn(t: Tcb, ack: boolean, again: boolean): void {
   p.deliveredUs[i] = 0;
   p.firstSentUs[i] = t.layer.ip.nowUs;
   const ecn = ack ? synAckFlags(t) : synFlags(t);
-  emit(t, t.iss, 0, ecn | (ack ? Flag.SYN | Flag.ACK : Flag.SYN));
+  const len = ack || again ? 0 : synDataLen(t);
+  const sent = emit(t, t.iss, len, ecn | (ack ? Flag.SYN | Flag.ACK : Flag.SYN));
+  if (sent > 0) recordSynData(t, sent);
+}
+
+/** Data that rode on the SYN is outstanding like any other. */
+function recordSynData(t: Tcb, len: number): void {
+  const start = t.sndNxt;
+  const end = (start + len) | 0;
+  const i = append(t.layer.segs, t.board, start, end);
+  t.layer.segs.segs[i] = 1;
+  stampSent(t, i);
+  t.packetsOut++;
+  t.sndNxt = end;
+  t.synData = len;
 }
 
 /** Most payload octets of one super-segment on this path. */

@@ -62,6 +62,12 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   return Verdict.DONE;
 }
 
+/** The data of a SYN that Fast Open has admitted. */
+export function takeSynData(t: Tcb, rx: Rx): void {
+  const len = Math.min(rx.dataLen, t.rcvWnd);
+  takeInOrder(t, rx, rx.dataOff, len);
+}
+
 function beyondWindow(t: Tcb, rx: Rx): Verdict {
   t.ackWish = AckWish.NOW;
   wake(t, Ready.OUTPUT);

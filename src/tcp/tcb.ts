@@ -180,6 +180,18 @@ export class Tcb {
   /** cwnd was reduced: the next new data says CWR. */
   ecnReduced = false;
 
+  // --- fast open -----------------------------------------------------------------------------
+  /** The program asked for it on this active open. */
+  fastOpen = false;
+  /** The SYN waits for the drain, so that data can ride on it. */
+  synPending = false;
+  /** Octets that rode on the SYN. */
+  synData = 0;
+  /** Our SYN-ACK carries a cookie; data was taken from the SYN. */
+  fastOpenReply = false;
+  fastOpened = false;
+  fastOpenListener = -1;
+
   // --- options -------------------------------------------------------------------------------
   tsOk = false;
   sackOk = false;

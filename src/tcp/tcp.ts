@@ -13,6 +13,7 @@ import { TcpOptions } from '../wire/tcp-options.ts';
 import { AckPass } from './ack-pass.ts';
 import { BlockPool } from './block-pool.ts';
 import type { Controller } from './congestion/controller.ts';
+import { FastOpen } from './fast-open.ts';
 import type { Listener } from './listen.ts';
 import { ProvenPeers } from './proven-peers.ts';
 import { SegPool } from './scoreboard.ts';
@@ -102,6 +103,7 @@ export class TcpLayer {
   readonly timeWait = new TimeWaitTable();
   readonly cookies: SynCookies;
   readonly proven: ProvenPeers;
+  readonly fastOpen: FastOpen;
   readonly reply = new Reply();
   readonly options = new TcpOptions();
   /** Nine words of a flow key under construction; four more for hashes. */
@@ -142,6 +144,7 @@ export class TcpLayer {
     this.portKey = new SipKey(random);
     this.cookies = new SynCookies(random);
     this.proven = new ProvenPeers(random);
+    this.fastOpen = new FastOpen(random);
     this.rstTokens = config.rstPerSecond;
   }
 }

@@ -185,12 +185,20 @@ function onRto(t: Tcb): void {
   count(t.layer.ip, Ctr.TcpExtTCPTimeouts);
   t.tlpHighSeq = 0;
   enterLoss(t);
-  t.retransmits++;
-  t.backoff++;
-  suspectEcn(t);
-  reduceMssOnBlackHole(t);
+  t.backoff = Math.min(t.backoff + 1, 20);
+  if (!tookWindowBack(t)) {
+    t.retransmits++;
+    suspectEcn(t);
+    reduceMssOnBlackHole(t);
+  }
   retransmitLost(t, 1);
   armRto(t);
+}
+
+/** Octets beyond the edge of a window taken back are no reason to give up (SHLD-17, MUST-35). */
+function tookWindowBack(t: Tcb): boolean {
+  const silent = t.layer.ip.nowUs - t.lastAckInUs;
+  return t.sndWnd === 0 && !t.orphan && silent < 2000 * t.layer.config.rtoMaxMs;
 }
 
 /** R2 (RFC 9293 §3.8.3): so many timeouts, or the program's own limit in time (RFC 5482). */

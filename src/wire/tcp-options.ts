@@ -20,6 +20,9 @@ export class TcpOptions {
   tsVal = 0;
   tsEcr = 0;
   sackCount = 0;
+  /** Octets of a Fast Open cookie and where it lies; 0 = a request, -1 = absent. */
+  fastOpenLen = -1;
+  fastOpenOff = 0;
   readonly sackStart = new Int32Array(MAX_SACK_BLOCKS);
   readonly sackEnd = new Int32Array(MAX_SACK_BLOCKS);
 
@@ -29,6 +32,7 @@ export class TcpOptions {
     this.sackOk = false;
     this.hasTs = false;
     this.sackCount = 0;
+    this.fastOpenLen = -1;
   }
 }
 
@@ -86,6 +90,13 @@ function read(view: DataView, at: number, kind: number, size: number, o: TcpOpti
         o.hasTs = true;
         o.tsVal = view.getInt32(at + 2);
         o.tsEcr = view.getInt32(at + 6);
+      }
+      break;
+    case 34:
+      // RFC 7413 §4.1.1: a cookie has 4 to 16 octets, an even number; two octets alone ask for one
+      if (size === 2 || (size >= 6 && size <= 18 && (size & 1) === 0)) {
+        o.fastOpenLen = size - 2;
+        o.fastOpenOff = at + 2;
       }
       break;
     default: // MUST-6: unknown options are skipped by their length

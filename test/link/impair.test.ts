@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { RxFlag } from '../../src/base/rx.ts';
-import { damage, flipBit, looksIntact, seal } from '../../src/link/damage.ts';
+import { damage, flipBit, looksIntact, raiseBit, seal } from '../../src/link/damage.ts';
 import { Impair, type Impairment } from '../../src/link/impair.ts';
-import { pseudoSum } from '../../src/sim/decode.ts';
+import { onesSum, pseudoSum } from '../../src/sim/decode.ts';
 import { icmp4, tcp4, udp4 } from '../kit/packet.ts';
 
 const IP = { src: '10.0.0.1', dst: '10.0.0.2', df: true };
@@ -192,6 +192,18 @@ describe('damage (reliability.md, corruption honesty)', () => {
     new DataView(octets.buffer).setUint16(36, pseudoSum(octets, 0, 6, octets.length - 20));
     seal(octets);
     expect(octets).toEqual(right);
+  });
+
+  test('damage of two fragments of one datagram never cancels in its sum', () => {
+    const random = new SeededRandom(13);
+    for (let i = 0; i < 5000; i++) {
+      const one = Uint8Array.from({ length: 32 }, () => random.next());
+      const two = Uint8Array.from({ length: 32 }, () => random.next());
+      const before = onesSum(two, 0, 32, onesSum(one, 0, 32, 0));
+      raiseBit(one, random);
+      raiseBit(two, random);
+      expect(onesSum(two, 0, 32, onesSum(one, 0, 32, 0))).not.toBe(before);
+    }
   });
 
   test('damage never makes a packet longer', () => {

@@ -85,7 +85,7 @@ describe('an existing device', () => {
     });
     expect(lab.ip('-4', 'route')).toMatch(/10\.9\.0\.0\/16 dev old0 .*src 10\.77\.0\.1 metric 7/);
     expect(lab.ip('-4', '-o', 'addr', 'show', 'old0')).toContain('10.77.0.1 peer 10.77.0.2/32');
-    const ping = lab.run(['ping', '-c', '1', '-W', '1', US]);
+    const ping = lab.run(['ping', '-c', '1', '-W', '0.1', US]);
     await until('the echo request', () => station.rows.some(({ octets }) => octets[9] === 1));
     await ping;
     expect(portrait('old0')).not.toBe(before);
