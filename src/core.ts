@@ -30,8 +30,10 @@ export type { ListenOptions, ServerHandler, TcpServer } from './socket/tcp-serve
 export type { ConnectOptions, TcpHandler, TcpOptions, TcpSocket } from './socket/tcp-socket.ts';
 export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-socket.ts';
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
+export { type ProfileName, profile, profiles } from './stack/profiles.ts';
 export { Stack, type StackOptions } from './stack/stack.ts';
 export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';
+export { bbr } from './tcp/congestion/bbr.ts';
 export { cubic } from './tcp/congestion/cubic.ts';
 export { newReno } from './tcp/congestion/newreno.ts';
 export type { TcpConfig } from './tcp/tcp.ts';

@@ -13,7 +13,6 @@ import {
   isV4,
   mappedLength,
   maskWord,
-  parse,
 } from '../wire/address.ts';
 import { PrefixTable } from './prefix-table.ts';
 
@@ -58,11 +57,10 @@ export class Addresses {
   readonly #answers = new Int8Array(CACHED).fill(-1);
 
   constructor() {
-    // 127/8 and ::1 are ours from the start, on the loopback link (RFC 1122 §3.2.1.3, RFC 4291
-    // §2.5.3); so are the all-hosts group (RFC 1112 §4) and the limited broadcast address.
+    // 127/8 is ours from the start, on the loopback link (RFC 1122 §3.2.1.3); so are the all-hosts
+    // group (RFC 1112 §4) and the limited broadcast address. ::1 comes with IPv6's protocols: until
+    // then a connect to it fails at once, where silence would cost its timeout.
     this.add(0, { address: fromV4(0x7f000001), length: 8 }, true);
-    const one = parse('::1');
-    if (one !== null) this.add(0, { address: one, length: EXACT }, false);
     this.#hold(ALL_HOSTS, EXACT, 'group', 1);
   }
 

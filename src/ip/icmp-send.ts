@@ -23,7 +23,8 @@ const path = new Path();
 const words = new Int32Array(4);
 
 /**
- * Answers the packet in `rx` with an ICMP error unless one of the rules forbids it.
+ * Answers the packet in `rx` with an ICMP error unless one of the rules forbids it. Their rate is
+ * limited but for ourselves: nobody else sees what goes over loopback.
  * @param extra the second word: next-hop MTU, or pointer << 24
  * @returns whether a message was sent
  */
@@ -33,7 +34,8 @@ export function sendError(ip: IpLayer, rx: Rx, type: number, code: number, extra
   words[1] = rx.src1;
   words[2] = rx.src2;
   words[3] = rx.src3;
-  if (!ip.icmpLimiter.allow(words, ip.nowUs)) {
+  const inside = (rx.flags & RxFlag.LOOPBACK) !== 0;
+  if (!inside && !ip.icmpLimiter.allow(words, ip.nowUs)) {
     count(ip, Ctr.IcmpOutRateLimitHost);
     return false;
   }

@@ -91,11 +91,13 @@ export class Driver implements DeviceSink {
     let sound = false;
     this.#begin();
     try {
-      stack.advance(nowUs);
+      stack.tick(nowUs);
       for (let i = 0, at = 0; i < count; i++, at += RX_STRIDE) {
         const gso = (meta[at + 3] as number) | ((meta[at + 4] as number) << 8);
         stack.receive(id, meta[at] as number, meta[at + 1] as number, meta[at + 2] as number, gso);
       }
+      // Not before: what has arrived stops timers that ran out while the process did not run.
+      stack.advance(nowUs);
       stack.drain();
       sound = true;
     } finally {
@@ -174,7 +176,9 @@ export class Driver implements DeviceSink {
   #timerTurn(): void {
     this.#disarmTimer = null;
     this.#armedUs = Infinity;
-    if (!this.#stopped) this.#turn();
+    // Timers come before poll in a round of the event loop. Packets that wait go first all the same:
+    // without this, half of the retransmissions on a busy machine answered a waiting ACK.
+    this.work();
   }
 
   #turn(): void {

@@ -103,6 +103,14 @@ export class Stack {
     }
   }
 
+  /**
+   * The clock is `nowUs`, and no deadline acts yet. For packets that waited while the process did
+   * not run: the acknowledgment among them comes before the timer that it stops.
+   */
+  tick(nowUs: number): void {
+    if (nowUs > this.ip.nowUs) this.ip.nowUs = nowUs;
+  }
+
   /** The clock is `nowUs`: deadlines that have passed act. */
   advance(nowUs: number): void {
     const ip = this.ip;

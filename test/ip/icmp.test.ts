@@ -432,6 +432,17 @@ describe('the rate of errors (RFC 1812 §4.3.2.8, CVE-2020-25705)', () => {
     expect(l.size).toBe(1024);
   });
 
+  test('over loopback there is no limit (as on Linux)', () => {
+    const b = new Bench({ icmpBurst: 1 });
+    for (let i = 0; i < 20; i++) {
+      b.feed(
+        udpPacket(pattern(4), [9, 9], { src: '127.0.0.1', dst: '127.0.0.1' }),
+        RxFlag.LOOPBACK,
+      );
+    }
+    expect(b.loopback.pending).toBe(20);
+  });
+
   test('refused errors are counted', () => {
     const b = new Bench();
     for (let i = 0; i < 300; i++) b.feed(udpPacket(pattern(4)));

@@ -1,8 +1,9 @@
 // Incoming data: order, gaps, duplicates, SACK and D-SACK blocks, acknowledgments and when they go.
 
 import { describe, expect, test } from 'vitest';
+import { tcp4 } from '../kit/packet.ts';
 import { runScript } from '../kit/script.ts';
-import { type ScriptBench } from '../kit/script-bench.ts';
+import { LOCAL, REMOTE, type ScriptBench } from '../kit/script-bench.ts';
 import { PLAIN, SACK, STAMPED } from './openings.ts';
 
 const acksIn = (bench: ScriptBench): number =>
@@ -286,13 +287,17 @@ describe('D-SACK', () => {
 describe('overlapping octets that differ', () => {
   test('first come wins, in order and out of order (negative list: inconsistent retransmission)', () => {
     // the kit's stream is right; the forged copies that follow carry other octets
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 < . 1001:2001(1000) ack 1 win 65535
       +0 forget
-    `);
+    `,
+      { config: { tcp: { testIss: 0 } } },
+    );
     const forged = (seq: number, len: number): void => {
-      const octets = new Uint8Array(len).fill(0x58);
-      bench.injectTcp({ seq, ack: 1, payload: octets });
+      const payload = new Uint8Array(len).fill(0x58);
+      const fields = { srcPort: 54_321, dstPort: 80, flags: 16, seq, ack: 1, payload };
+      bench.inject({ kind: 'raw', octets: tcp4({ src: REMOTE, dst: LOCAL }, fields) });
     };
     forged(1001, 1000);
     forged(1501, 500);
