@@ -9,9 +9,9 @@ import type { AddressInfo } from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
 import type { UdpHandler, UdpMeta, UdpSocket } from '../socket/udp-socket.ts';
 import { type Address, parse } from '../wire/address.ts';
-import { rethrow } from './edge.ts';
 import { errnoError } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
+import { rethrow } from './rethrow.ts';
 
 /** libuv's UV_UDP_IPV6ONLY and UV_UDP_REUSEADDR. */
 const IPV6_ONLY = 1;

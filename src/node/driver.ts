@@ -176,9 +176,10 @@ export class Driver implements DeviceSink {
   #timerTurn(): void {
     this.#disarmTimer = null;
     this.#armedUs = Infinity;
-    // Timers come before poll in a round of the event loop. Packets that wait go first all the same:
-    // without this, half of the retransmissions on a busy machine answered a waiting ACK.
-    this.work();
+    // Timers come before poll in a round of the event loop. Packets that wait in a device go first
+    // all the same: without this, most retransmissions on a busy machine answer a waiting ACK.
+    if (this.#devices.length > 0) this.work();
+    else if (!this.#stopped) this.#turn();
   }
 
   #turn(): void {

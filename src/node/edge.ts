@@ -10,14 +10,10 @@ import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import { State } from '../tcp/state.ts';
 import { errnoError, hostClosed } from './errors.ts';
 import type { Ground, Orphan, Tenant } from './ground.ts';
+import type { OnRead } from './on-read.ts';
+import { rethrow } from './rethrow.ts';
 
 export type WriteCallback = (error?: Error | null) => void;
-
-/** `onread` of net.Socket: the program's own memory instead of 'data' events. */
-export interface OnRead {
-  buffer: Uint8Array | (() => Uint8Array);
-  callback: (octets: number, buffer: Uint8Array) => boolean | undefined;
-}
 
 export class Edge implements Tenant, Orphan {
   readonly ground: Ground;
@@ -52,13 +48,10 @@ export class Edge implements Tenant, Orphan {
   readonly #backlog: Uint8Array[] = [];
   #backlogOff = 0;
   #owed: WriteCallback | null = null;
-  #stash: Uint8Array[] = [];
-  #stashed = false;
   #refed = true;
   #held = false;
   #openTurn = -1;
   #linger: NodeJS.Timeout | null = null;
-  #readInto: Uint8Array | null = null;
 
   constructor(ground: Ground, socket: net.Socket) {
     this.ground = ground;
@@ -136,7 +129,7 @@ export class Edge implements Tenant, Orphan {
     this.bytesRead += len;
     refreshTimer(socket);
     if (this.onread !== null) {
-      this.#deliverInto(u8, off, len);
+      this.onread.deliver(u8, off, len);
       return;
     }
     const chunk = this.ground.delivery.copy(u8, off, len);
@@ -168,56 +161,12 @@ export class Edge implements Tenant, Orphan {
   startReading(): void {
     if (this.reading || !this.active) return;
     this.reading = true;
-    if (this.#stash.length > 0) this.#unstashSoon();
-    else if (!this.over) this.handle?.resume();
+    if (this.onread?.waiting) this.onread.deliverSoon();
+    else this.resumeHandle();
   }
 
-  #deliverInto(u8: Uint8Array, off: number, len: number): void {
-    let at = off;
-    const end = off + len;
-    while (at < end && this.reading && this.onread !== null && !this.socket.destroyed) {
-      at += this.#fill(this.onread, u8, at, end - at);
-    }
-    if (at === end || this.socket.destroyed) return;
-    this.#stash.push(u8.slice(at, end));
-    if (this.reading) this.stopReading();
-  }
-
-  /** Copies what fits into the program's buffer and calls it; answers how much that was. */
-  #fill(onread: OnRead, u8: Uint8Array, off: number, len: number): number {
-    const buffer = this.#readInto ?? this.nextBuffer(onread);
-    const n = Math.min(len, buffer.length);
-    buffer.set(u8.subarray(off, off + n));
-    let more = true;
-    try {
-      more = this.resource.runInAsyncScope(onread.callback, this.socket, n, buffer) !== false;
-    } catch (error) {
-      rethrow(error);
-    }
-    if (typeof onread.buffer === 'function') this.nextBuffer(onread);
-    if (!more) this.stopReading();
-    return n === 0 ? len : n;
-  }
-
-  nextBuffer(onread: OnRead): Uint8Array {
-    const next = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
-    if (next instanceof Uint8Array) this.#readInto = next;
-    return this.#readInto ?? new Uint8Array(65_536);
-  }
-
-  #unstashSoon(): void {
-    if (this.#stashed) return;
-    this.#stashed = true;
-    setImmediate(() => {
-      this.#stashed = false;
-      const pieces = this.#stash;
-      this.#stash = [];
-      for (const piece of pieces) {
-        if (this.reading && this.#stash.length === 0) this.#deliverInto(piece, 0, piece.length);
-        else this.#stash.push(piece);
-      }
-      if (this.reading && !this.over) this.handle?.resume();
-    });
+  resumeHandle(): void {
+    if (!this.over) this.handle?.resume();
   }
 
   // --- writing -----------------------------------------------------------------------------
@@ -307,7 +256,7 @@ export class Edge implements Tenant, Orphan {
   detach(reset: boolean): void {
     this.active = false;
     this.reading = false;
-    this.#stash = [];
+    this.onread?.clear();
     this.onVerdict = null;
     this.ground.leave(this);
     const handle = this.handle;
@@ -415,11 +364,4 @@ function pushChunk(socket: net.Socket, chunk: Buffer): boolean {
 
 function refreshTimer(socket: net.Socket): void {
   (socket as net.Socket & { _unrefTimer(): void })._unrefTimer();
-}
-
-/** An exception of the program's goes where Node's go, and the stack's round goes on. */
-export function rethrow(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }

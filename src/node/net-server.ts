@@ -8,11 +8,12 @@ import { Code, CodeError } from '../base/code.ts';
 import type { ServerHandler, TcpServer } from '../socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { Edge } from './edge.ts';
-import { addressInfo, edgeHandler, rethrow } from './edge.ts';
+import { addressInfo, edgeHandler } from './edge.ts';
 import { errnoError, hostClosed, listenError, unsupported } from './errors.ts';
 import type { Ground, LookupAddress, Tenant } from './ground.ts';
 import { normalizeArgs } from './net-connect.ts';
 import { kEdge, type SocketOptions } from './net-socket.ts';
+import { rethrow } from './rethrow.ts';
 
 export const kGround = Symbol('portside.ground');
 

@@ -7,10 +7,11 @@ import type { Buffer as NodeBuffer } from 'node:buffer';
 import { Buffer } from 'node:buffer';
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
-import { Edge, type OnRead, type WriteCallback } from './edge.ts';
+import { Edge, type WriteCallback } from './edge.ts';
 import { coded, errnoError, hostClosed, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
 import { type ConnectOptions, normalizeArgs, refusePath, startConnect } from './net-connect.ts';
+import { OnRead, usableOnRead } from './on-read.ts';
 
 export const kEdge = Symbol('portside.edge');
 
@@ -64,7 +65,8 @@ export function initSocket(self: net.Socket, ground: Ground, options: SocketOpti
   edge.noDelay = Boolean(options.noDelay);
   edge.keepAlive = Boolean(options.keepAlive);
   edge.keepAliveSeconds = ~~(Number(options.keepAliveInitialDelay ?? 0) / 1000);
-  edge.onread = usableOnRead(options.onread);
+  const onread = usableOnRead(options.onread);
+  if (onread !== null) edge.onread = new OnRead(edge, onread);
   return edge;
 }
 
@@ -84,13 +86,6 @@ export function constructorOptions(options: unknown): SocketOptions {
   if (given.fd !== undefined) throw invalidValue('options.fd', given.fd, 'is not supported');
   delete given.handle;
   return given;
-}
-
-function usableOnRead(value: unknown): OnRead | null {
-  if (value === null || typeof value !== 'object') return null;
-  const { buffer, callback } = value as Partial<OnRead>;
-  const usable = buffer instanceof Uint8Array || typeof buffer === 'function';
-  return usable && typeof callback === 'function' ? (value as OnRead) : null;
 }
 
 export class SocketBody extends net.Socket {

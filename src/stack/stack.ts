@@ -18,8 +18,8 @@ import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
 import { offloaded } from '../link/offload.ts';
-import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
 import { type ListenOptions, TcpServer } from '../socket/tcp-server.ts';
+import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
 import { openUdpSocket, type UdpOptions, type UdpSocket } from '../socket/udp-socket.ts';
 import { drainTcp } from '../tcp/deliver.ts';
 import { takeIcmpError as tcpIcmpError } from '../tcp/icmp.ts';
@@ -29,7 +29,7 @@ import * as tcpTimers from '../tcp/timers.ts';
 import * as udpDrain from '../udp/drain.ts';
 import { error as udpIcmpError, input as udpInput } from '../udp/input.ts';
 import { UdpLayer } from '../udp/udp.ts';
-import { parsePrefix, type Prefix } from '../wire/address.ts';
+import { type Prefix, parsePrefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import { type Config, type ConfigOverrides, configure } from './config.ts';
 
@@ -155,7 +155,10 @@ export class Stack {
 
   /** When `advance` is wanted next: absolute µs, Infinity = never. */
   nextDeadline(): number {
-    const transports = Math.min(tcpTimers.nextDeadline(this.tcp), udpDrain.nextDeadline(this.udpLayer));
+    const transports = Math.min(
+      tcpTimers.nextDeadline(this.tcp),
+      udpDrain.nextDeadline(this.udpLayer),
+    );
     return Math.min(transports, ipTimers.nextDeadline(this.ip));
   }
 

@@ -76,7 +76,7 @@ function leave(t: Tcb): void {
   if (t.ca === Ca.RECOVERY) endReduction(t);
   t.ca = Ca.OPEN;
   t.frto = false;
-  t.canUndo = false;
+  // canUndo stays: the D-SACK of a needless retransmission comes a round trip after the end
   if (!anyRetransmitted(t)) t.retransStamp = 0;
 }
 

@@ -12,6 +12,9 @@ class NotingStack {
   readonly calls: string[] = [];
   deadline = Infinity;
   throws: Error | null = null;
+  tick(nowUs: number): void {
+    this.calls.push(`tick ${nowUs}`);
+  }
   advance(nowUs: number): void {
     this.calls.push(`advance ${nowUs}`);
   }
@@ -90,16 +93,17 @@ class Device implements DeviceLink {
 const nextImmediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a batch of a device', () => {
-  it('is advance, one receive a row, one drain', () => {
+  it('is tick, one receive a row, the deadlines, one drain', () => {
     const { stack, driver } = rig();
     const device = new Device();
     driver.attach(device, 3, new Slab(64), 64, 4096);
     device.meta.set([100, 40, 1, 0, 0, 0, 0, 0, 200, 65_000, 2, 1, 1448, 0, 0, 0]);
     device.sink?.batch(device, 2, 5000);
     expect(stack.calls).toEqual([
-      'advance 5000',
+      'tick 5000',
       'receive 3 100 40 1 0',
       `receive 3 200 65000 2 ${1 | (1448 << 8)}`,
+      'advance 5000',
       'drain',
     ]);
     expect(device.log).toEqual(['start 64 4096', 'unref']);
@@ -112,7 +116,7 @@ describe('a batch of a device', () => {
     stack.throws = new Error('handler');
     expect(() => device.sink?.batch(device, 0, 5000)).toThrow('handler');
     await nextImmediate();
-    expect(stack.calls).toEqual(['advance 5000', 'drain', 'advance 1000', 'drain']);
+    expect(stack.calls).toEqual(['tick 5000', 'advance 5000', 'drain', 'advance 1000', 'drain']);
   });
 });
 
@@ -169,6 +173,19 @@ describe('the one timer', () => {
     clock.now = 61_000;
     clock.run?.();
     expect(clock.armed).toEqual([10_000, 50_000]);
+  });
+
+  it('lets a device’s waiting packets go first: poll comes before the check phase', async () => {
+    const { stack, clock, driver } = rig();
+    driver.attach(new Device(), 1, new Slab(64), 0, 64);
+    stack.deadline = 11_000;
+    driver.flush();
+    stack.calls.length = 0;
+    clock.now = 11_000;
+    clock.run?.();
+    expect(stack.calls).toEqual([]);
+    await nextImmediate();
+    expect(stack.calls).toEqual(['advance 11000', 'drain']);
   });
 });
 

@@ -13,7 +13,7 @@ const acksIn = (bench: ScriptBench): number =>
 function settled(opening: string): string {
   let script = opening;
   for (let i = 0; i < 40; i++) script += `+.05 < P. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1 win 65535\n`;
-  return `${script} +.6 forget\n`;
+  return `${script} +.1 forget\n`;
 }
 
 describe('acknowledgments', () => {
