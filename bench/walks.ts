@@ -7,11 +7,12 @@ import { Bed, MSS, PORT, SUPER } from './bed.ts';
 
 export interface Walk {
   readonly name: string;
-  /** Packets of one call of the function that `start` answers. */
+  /** Packets of one call of the function that `start` answers, and turns of the driver. */
   readonly packets: number;
+  readonly turns: number;
   /** Octets of payload of one packet. */
   readonly octets: number;
-  /** A stack and its connection; the function is one turn. It throws when nothing has passed. */
+  /** Makes a stack and its connection. The function throws when it finds that nothing arrives. */
   start(): () => void;
 }
 
@@ -37,6 +38,7 @@ function dataIn(payload: number, packets: number): Walk {
   return {
     name: `in: data of ${payload} octets, ${packets} a turn`,
     packets,
+    turns: 1,
     octets: payload,
     start() {
       const bed = new Bed({ tcp: { rcvBufInitial: 6 << 20 } });
@@ -57,6 +59,7 @@ function acksIn(packets: number): Walk {
   return {
     name: `in: pure ACK for two segments, ${packets} a turn`,
     packets,
+    turns: 1,
     octets: 0,
     start() {
       const bed = new Bed({ tcp: { initialCwnd: 400 } });
@@ -80,6 +83,7 @@ function smallOut(): Walk {
   return {
     name: 'out: send() of 64 octets, a turn each, an ACK for eight',
     packets,
+    turns: packets + 1,
     octets: 64,
     start() {
       const bed = new Bed();
@@ -105,6 +109,7 @@ function largeOut(): Walk {
   return {
     name: 'out: write() of 64 KB, eight a turn, an ACK for all',
     packets,
+    turns: 2,
     octets: SUPER,
     start() {
       const bed = new Bed({ tcp: { initialCwnd: 44 * packets } });
@@ -139,6 +144,7 @@ function datagramsIn(payload: number): Walk {
   return {
     name: `in: datagrams of ${payload} octets, ${packets} a turn`,
     packets,
+    turns: 1,
     octets: payload,
     start() {
       const bed = new Bed();
@@ -159,6 +165,7 @@ function datagramsOut(payload: number): Walk {
   return {
     name: `out: datagrams of ${payload} octets, ${packets} a turn`,
     packets,
+    turns: 1,
     octets: payload,
     start() {
       const bed = new Bed();
@@ -176,6 +183,19 @@ function datagramsOut(payload: number): Walk {
     },
   };
 }
+
+/** What a turn costs by itself, with a timer armed as a connection at work has one. */
+export const EMPTY_TURN: Walk = {
+  name: 'a turn without packets',
+  packets: 1,
+  turns: 1,
+  octets: 0,
+  start() {
+    const bed = new Bed();
+    bed.connect().setKeepAlive(true);
+    return () => bed.turn();
+  },
+};
 
 export const WALKS: readonly Walk[] = [
   dataIn(MSS, 32),

@@ -32,8 +32,8 @@ export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-so
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
 export { type ProfileName, profile, profiles } from './stack/profiles.ts';
 export { Stack, type StackOptions } from './stack/stack.ts';
-export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';
 export { bbr } from './tcp/congestion/bbr.ts';
+export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';
 export { cubic } from './tcp/congestion/cubic.ts';
 export { newReno } from './tcp/congestion/newreno.ts';
 export type { TcpConfig } from './tcp/tcp.ts';

@@ -106,8 +106,8 @@ export class Deadlines {
         const slot = (from + i) & (PLACES - 1);
         if (this.#first[level * PLACES + slot] === NONE) continue;
         let at = (from + i) * span * TICK_US;
-        // An entry that was moved later still hangs here: look no further than this place's end, for
-        // the places behind it may hold earlier deadlines.
+        // An entry that was moved later still hangs here: look no further than this place's end,
+        // for the places behind it may hold earlier deadlines.
         if (level === 0) at = Math.min(this.#earliestIn(slot), at + TICK_US);
         if (at < earliest) earliest = at;
         break;

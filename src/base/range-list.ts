@@ -49,11 +49,14 @@ export class RangeList {
     const i = this.find(start);
     if (i === this.#size) return false;
     return (
-      (((this.#starts[i] as number) - start) | 0) <= 0 && (((this.#ends[i] as number) - end) | 0) >= 0
+      (((this.#starts[i] as number) - start) | 0) <= 0 &&
+      (((this.#ends[i] as number) - end) | 0) >= 0
     );
   }
 
-  /** Adds [start, end), merging what touches. Index of the range that now holds it; -1 at the cap. */
+  /**
+   * Adds [start, end), merging what touches. Index of the range that now holds it; -1 at the cap.
+   */
   insert(start: number, end: number): number {
     const first = this.find(start);
     let from = start;

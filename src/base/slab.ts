@@ -26,7 +26,9 @@ export class Slab {
     return this.u8.length - this.#used;
   }
 
-  /** Carves `size` octets out for good; the offset is a multiple of 64. Throws when none are left. */
+  /**
+   * Carves `size` octets out for good; the offset is a multiple of 64. Throws when none are left.
+   */
   reserve(size: number): number {
     const off = this.#used;
     const end = off + ((size + 63) & ~63);

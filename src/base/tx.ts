@@ -5,7 +5,9 @@
 export const MAX_PIECES = 16;
 
 export const TxFlag = {
-  /** Transport checksum field holds the folded pseudo-header sum; the link or the peer completes it. */
+  /**
+   * Transport checksum field holds the folded pseudo-header sum; the link or the peer completes it.
+   */
   NEEDS_CSUM: 1,
   /** Do not fragment. */
   DF: 2,

@@ -1,6 +1,6 @@
-// Views of runs of one buffer, remembered. `TypedArray.set` wants its source as a view of exactly the
-// octets to copy, and a view costs about 100 octets of garbage. Packets of one size lie at the same
-// places batch after batch, so a small direct-mapped table finds nearly every view again.
+// Views of runs of one buffer, remembered. `TypedArray.set` wants its source as a view of exactly
+// the octets to copy, and a view costs about 100 octets of garbage. Packets of one size lie at the
+// same places batch after batch, so a small direct-mapped table finds nearly every view again.
 // @hot
 
 /** Entries: sixteen batches of a device. */

@@ -1,6 +1,6 @@
-// The content behind `/bytes/N`: one block of pseudo-random octets, repeated. Its length is a prime,
-// so no power-of-two shift, loss or duplication of octets gives the same digest. The block is
-// written again and again without a copy.
+// The content behind `/bytes/N`: one block of pseudo-random octets, repeated. Its length is a
+// prime, so no power-of-two shift, loss or duplication of octets gives the same digest. The block
+// is written again and again without a copy.
 
 import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';

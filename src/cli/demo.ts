@@ -1,5 +1,6 @@
 // `portside demo`, what `npm start` runs: a host on a TUN in a network namespace of its own proves
-// itself with the real ping, curl and, where it is installed, iperf3; then it stays up on a terminal.
+// itself with the real ping, curl and, where it is installed, iperf3; then it stays up on a
+// terminal.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -8,8 +8,8 @@ export interface Range {
 }
 
 /**
- * `bytes=0-99`, `bytes=100-`, `bytes=-50` of a content of `size` octets. What is not understood, and
- * several ranges at once, ask for the whole, as RFC 9110 §14.2 lets a server choose.
+ * `bytes=0-99`, `bytes=100-`, `bytes=-50` of a content of `size` octets. What is not understood,
+ * and several ranges at once, ask for the whole, as RFC 9110 §14.2 lets a server choose.
  */
 export function parseRange(field: string | undefined, size: number): Range | 'unsatisfiable' {
   const whole: Range = { from: 0, to: size, partial: false };

@@ -31,7 +31,7 @@ export class FlowTable {
     this.#random = random;
     this.#key = new FlowHash(random);
     this.#v4 = v4State(this.#key);
-    this.#cells = emptyCells(n);
+    this.#cells = grownCells(n);
     this.#mask = n - 1;
   }
 
@@ -176,10 +176,13 @@ export class FlowTable {
     for (let tries = 0; tries < 8; tries++) {
       this.#key = widenedKey(this.#random);
       this.#v4 = v4State(this.#key);
-      this.#cells = emptyCells(n);
+      this.#cells = grownCells(n);
       this.#mask = n - 1;
       let at = 0;
-      while (at < old.length && (old[at + KEY] === EMPTY || this.#place(old, at, old[at + KEY] as number))) {
+      while (
+        at < old.length &&
+        (old[at + KEY] === EMPTY || this.#place(old, at, old[at + KEY] as number))
+      ) {
         at += STRIDE;
       }
       if (at >= old.length) return;
@@ -203,6 +206,6 @@ function widenedKey(random: Random): FlowHash {
   return new FlowHash(random);
 }
 
-function emptyCells(n: number): Int32Array {
+function grownCells(n: number): Int32Array {
   return new Int32Array(n * STRIDE).fill(EMPTY);
 }

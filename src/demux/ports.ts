@@ -27,6 +27,8 @@ export class Ports {
   #size = 0;
   /** Refused bindings since the start: the inspector's "who else tried". */
   refused = 0;
+  /** Hash of the flow that `find` is about: set it before, where sharers are possible. */
+  spread = 0;
   #turn = 0;
 
   get size(): number {
@@ -71,10 +73,10 @@ export class Ports {
 
   /**
    * Slot that answers for a local address and port: exact address, then the family's wildcard, then
-   * the dual-stack wildcard; -1 when nobody does. Among sharers the `hash` picks one, so a flow
-   * stays with its holder.
+   * the dual-stack wildcard; -1 when nobody does. Among sharers `spread` picks one, so a
+   * flow stays with its holder.
    */
-  find(port: number, a: number, b: number, c: number, d: number, hash = 0): number {
+  find(port: number, a: number, b: number, c: number, d: number): number {
     const held = this.#byPort.get(port);
     if (held === undefined) return -1;
     let best = -1;
@@ -90,7 +92,7 @@ export class Ports {
     }
     if (best < 0) return -1;
     if (ties === 1) return (held[best] as Binding).slot;
-    let skip = (hash >>> 0) % ties;
+    let skip = (this.spread >>> 0) % ties;
     for (let i = best; i < held.length; i++) {
       if (matches(held[i] as Binding, a, b, c, d) !== bestRank) continue;
       if (skip-- === 0) return (held[i] as Binding).slot;

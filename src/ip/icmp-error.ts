@@ -49,7 +49,7 @@ const EOPNOTSUPP = -95;
 const ENETUNREACH = -101;
 const EHOSTUNREACH = -113;
 
-// prettier-ignore
+// biome-ignore format: a table
 const UNREACH_ERRNO = [
   ENETUNREACH,
   EHOSTUNREACH,

@@ -59,8 +59,9 @@ export function flipBit(u8: Uint8Array, random: Random): void {
 }
 
 /**
- * Damage for a fragment, whose transport checksum covers other fragments too. Two flipped bits in two
- * fragments may cancel in the sum; bits that only ever go from 0 to 1 cannot (fewer than 16 of them).
+ * Damage for a fragment, whose transport checksum covers other fragments too. Two flipped bits in
+ * two fragments may cancel in the sum; bits that only ever go from 0 to 1 cannot (fewer than 16 of
+ * them).
  */
 export function raiseBit(u8: Uint8Array, random: Random): void {
   for (let tries = 0; tries < 64; tries++) {

@@ -15,7 +15,7 @@ const LONGEST_MS = 0x7fffffff;
  * event loop: the driver's own handle does that while sockets want it.
  */
 export class SystemClock implements Clock {
-  /** `performance.now()` counts from the start of the process, process.hrtime from the machine's. */
+  /** `performance.now()` counts from the process's start, process.hrtime from the machine's. */
   readonly #originUs: number;
 
   constructor() {

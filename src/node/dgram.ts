@@ -41,7 +41,7 @@ function replaceHandle(socket: dgram.Socket, ground: Ground, lookup: Lookup): vo
     | null
     | undefined;
   if (state === null || old === undefined) {
-    const text = `This version of Node (${process.version}) keeps a dgram handle where portside does not find it`;
+    const text = `portside does not find the handle of a dgram socket in Node ${process.version}`;
     throw coded(Error, 'ERR_PORTSIDE_NODE_UNSUPPORTED', text);
   }
   if (old === null) return; // closed by an aborted signal while it was made

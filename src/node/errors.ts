@@ -1,4 +1,4 @@
-// Node's Error objects from the core's codes: the fields (`code errno syscall address port`) and the
+// Node's Error objects from the core's codes: fields (`code errno syscall address port`) and the
 // message texts that programs and Node's own modules compare with, and our own ERR_PORTSIDE_*.
 
 import { getSystemErrorMap, inspect } from 'node:util';

@@ -86,7 +86,7 @@ export class Ground {
     if (this.tenants.delete(tenant) && this.onLeave !== null) this.onLeave();
   }
 
-  /** The default `lookup`: literals and localhost here, everything else by the program's resolver. */
+  /** The default `lookup`: literals and localhost here, the rest by the program's resolver. */
   readonly lookup: Lookup = (hostname, options, callback) => {
     const literal = isIP(hostname);
     if (literal === 0 && !isLocalhost(hostname)) {

@@ -1,5 +1,5 @@
-// `onread` of net.Socket: received octets go into memory of the program's own, which a callback hears
-// of, instead of 'data' events. What does not fit before the callback says stop waits here.
+// `onread` of net.Socket: received octets go into memory of the program's own, which a callback
+// hears of, instead of 'data' events. What does not fit before the callback says stop waits here.
 
 import type { Edge } from './edge.ts';
 import { rethrow } from './rethrow.ts';

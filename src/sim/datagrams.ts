@@ -24,7 +24,9 @@ export class Datagrams {
   readonly #gapUs: number;
   #client: UdpSocket | null = null;
   #server: UdpSocket | null = null;
-  /** Datagrams that arrived, at the server and back at the client; refused by the sender's stack. */
+  /**
+   * Datagrams that arrived, at the server and back at the client; refused by the sender's stack.
+   */
   arrived = 0;
   echoed = 0;
   refused = 0;
@@ -95,7 +97,8 @@ export class Datagrams {
       return -1;
     }
     const wrong = firstWrong(this.#key ^ n, 0, u8, off + HEAD, len - HEAD);
-    if (wrong >= 0) this.#context.fail(`UDP ${who}: octet ${HEAD + wrong} of datagram ${n} is wrong`);
+    if (wrong >= 0)
+      this.#context.fail(`UDP ${who}: octet ${HEAD + wrong} of datagram ${n} is wrong`);
     this.#context.note(`UDP ${who}`, n);
     return n;
   }

@@ -1,5 +1,5 @@
-// What a connection looks like from outside: the names of Linux's `struct tcp_info` without `tcpi_`,
-// times in µs, windows in the units that Linux has there (cwnd and *Out in segments).
+// What a connection looks like from outside: the names of Linux's `struct tcp_info` without
+// `tcpi_`, times in µs, windows in the units that Linux has there (cwnd and *Out in segments).
 
 import * as seq from '../base/seq.ts';
 import { stateName } from '../tcp/state.ts';

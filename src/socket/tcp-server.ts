@@ -7,7 +7,13 @@ import { Ready, type Tcb } from '../tcp/tcb.ts';
 import { type TcpLayer, wake } from '../tcp/tcp.ts';
 import * as user from '../tcp/user.ts';
 import { type Address, format, V4_MAPPED } from '../wire/address.ts';
-import { applyOptions, type TcpHandler, type TcpOptions, TcpSocket, toAddress } from './tcp-socket.ts';
+import {
+  applyOptions,
+  type TcpHandler,
+  type TcpOptions,
+  TcpSocket,
+  toAddress,
+} from './tcp-socket.ts';
 
 export interface ServerHandler {
   /** One connection is ready. Its handler, or null to refuse it with RST. */
@@ -48,7 +54,8 @@ export class TcpServer implements ListenerUser {
     this.handler = o.handler;
     const address = toAddress(o.address ?? '::', 'listen');
     let port = o.port;
-    const any = (address.a | address.b | address.d) === 0 && (address.c === 0 || address.c === V4_MAPPED);
+    const any =
+      (address.a | address.b | address.d) === 0 && (address.c === 0 || address.c === V4_MAPPED);
     if (!any && !isOurs(layer, address)) {
       throw new CodeError(Code.EADDRNOTAVAIL, 'listen', address.toString(), port);
     }
@@ -79,7 +86,8 @@ export class TcpServer implements ListenerUser {
       );
       this.#listener.fastOpenLimit = o.fastOpen ?? 0;
     } catch (error) {
-      if (error instanceof CodeError) throw new CodeError(error.errno, 'listen', address.toString(), port);
+      if (error instanceof CodeError)
+        throw new CodeError(error.errno, 'listen', address.toString(), port);
       throw error;
     }
   }

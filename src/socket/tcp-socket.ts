@@ -1,10 +1,11 @@
-// The handle of one TCP connection: no Node, no streams. docs/decisions/0001-the-api.md has the table.
+// The handle of one TCP connection: no Node, no streams. docs/decisions/0001-the-api.md has the
+// table.
 
 import { Code, CodeError } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
 import { type Controller, useController } from '../tcp/congestion/controller.ts';
-import { State } from '../tcp/state.ts';
 import { MAX_QUICK_ACKS } from '../tcp/receive.ts';
+import { State } from '../tcp/state.ts';
 import { AckWish, type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
 import { startKeepAlive } from '../tcp/timers.ts';
@@ -340,7 +341,9 @@ export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
   path.dst1 = remote.b;
   path.dst2 = remote.c;
   path.dst3 = remote.d;
-  const unspecified = local === null || ((local.a | local.b | local.d) === 0 && (local.c === 0 || local.c === V4_MAPPED));
+  const unspecified =
+    local === null ||
+    ((local.a | local.b | local.d) === 0 && (local.c === 0 || local.c === V4_MAPPED));
   path.anySource = unspecified;
   if (local !== null && !unspecified) {
     path.src0 = local.a;

@@ -1,4 +1,5 @@
-// Every knob: default, unit, source. A layer declares the ones that it needs; here are their values.
+// Every knob: default, unit, source. A layer declares the ones that it needs; here are their
+// values.
 
 import type { IpConfig } from '../ip/ip.ts';
 import { cubic } from '../tcp/congestion/cubic.ts';

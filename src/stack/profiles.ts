@@ -1,6 +1,6 @@
 // Profiles: sets of knobs under one name. The default follows the RFCs where the table in config.ts
-// does not say otherwise; `linux` behaves as Linux 6.x does out of the box (docs/departures.md lists
-// each difference).
+// does not say otherwise; `linux` behaves as Linux 6.x does out of the box (docs/departures.md
+// lists each difference).
 
 import { HystartMode } from '../tcp/congestion/hystart.ts';
 import { EcnMode } from '../tcp/ecn.ts';

@@ -122,8 +122,8 @@ export class Stack {
 
   /**
    * Tells handlers what has happened, sends what may go, flushes the links. Runs in rounds until
-   * nothing is left, at most `maxDrainRounds`. Raises the first error that a handler has thrown when
-   * everything is done.
+   * nothing is left, at most `maxDrainRounds`. Raises the first error that a handler has thrown
+   * when everything is done.
    */
   drain(): void {
     if (this.#draining) return;

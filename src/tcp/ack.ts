@@ -3,21 +3,21 @@
 // blocks, RTT, congestion state, congestion window, timers.
 // @hot
 
-import * as seq from '../base/seq.ts';
 import type { Rx } from '../base/rx.ts';
+import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { timestampNow } from './isn.ts';
-import { noteDelivered } from './rate.ts';
 import { adaptWindow, rackUpdate } from './rack.ts';
-import { controlCongestion, endReduction, enterCwr, onAcknowledgment } from './recovery.ts';
+import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
+import { controlCongestion, endReduction, enterCwr, onAcknowledgment } from './recovery.ts';
 import { sample } from './rtt.ts';
 import { join, NIL, remove, Seg, unlinkTime } from './scoreboard.ts';
 import { Ca, inFlight, Ready, Rexmit, segments, type Tcb, Total } from './tcb.ts';
-import { armRto, clearRexmit, probeAnswered, scheduleLossProbe } from './timers.ts';
 import { wake } from './tcp.ts';
+import { armRto, clearRexmit, probeAnswered, scheduleLossProbe } from './timers.ts';
 
 /** Most records walked for one acknowledgment's SACK blocks. */
 const MAX_WALK = 65536;
@@ -54,6 +54,8 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   }
   if (layer.options.sackCount > 0 && t.sackOk) takeSacks(t, rx.segAck, pass);
   if (t.packetsOut === 0 && pass.priorPacketsOut === 0) {
+    // a D-SACK may still tell that the last reduction was for nothing
+    if ((pass.flags & AckFlag.DSACK) !== 0) onAcknowledgment(t, pass);
     idleAck(t);
     return;
   }
@@ -137,7 +139,8 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   if (pass.firstSentUs >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
     pass.rttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
   }
-  if (!t.sackOk && pass.acked > 0) t.sackedOut = Math.max(0, Math.min(t.sackedOut, t.packetsOut - 1));
+  if (!t.sackOk && pass.acked > 0)
+    t.sackedOut = Math.max(0, Math.min(t.sackedOut, t.packetsOut - 1));
   const upTo = seq.gt(ack, t.sndEnd) ? t.sndEnd : ack;
   t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;
   if (seq.lt(t.fackSeq, ack)) t.fackSeq = ack;
@@ -150,7 +153,8 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   }
   // the send buffer holds two windows, so that the program is never what limits it
   const wanted = 2 * t.cwnd * t.mss;
-  if (wanted > t.sndBuf && t.wantedSndBuf === 0) t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
+  if (wanted > t.sndBuf && t.wantedSndBuf === 0)
+    t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
   if (t.wantsRoom) wake(t, Ready.WRITABLE);
 }
 
@@ -348,7 +352,10 @@ function tailProbeAnswered(t: Tcb, ack: number, pass: AckPass): void {
     t.ca = Ca.OPEN;
     t.tlpHighSeq = 0;
     count(t.layer.ip, Ctr.TcpExtTCPLossProbeRecovery);
-  } else if ((pass.flags & (AckFlag.SACKED | AckFlag.DATA | AckFlag.WINDOW | AckFlag.ADVANCED)) === 0) {
+  } else if (
+    (pass.flags & (AckFlag.SACKED | AckFlag.DATA | AckFlag.WINDOW | AckFlag.ADVANCED)) ===
+    0
+  ) {
     t.tlpHighSeq = 0; // a pure duplicate: the probe was one too
   }
 }

@@ -2,8 +2,8 @@
 // stacks can keep each other busy (RFC 9293 §3.8.6 of loops) nor an observer learns anything from a
 // shared budget (RFC 5961 §7, CVE-2016-5696: each connection has its own, with jitter).
 
-import type { Rx } from '../base/rx.ts';
 import { below } from '../base/random.ts';
+import type { Rx } from '../base/rx.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { sendSyn } from './output.ts';
 import { State } from './state.ts';
@@ -32,7 +32,9 @@ export function challenge(t: Tcb): void {
   wake(t, Ready.OUTPUT);
 }
 
-/** The duplicate ACK of RFC 9293 §3.10.7.4, first check. Data is always answered, empty ones rarely. */
+/**
+ * The duplicate ACK of RFC 9293 §3.10.7.4, first check. Data is always answered, empty ones rarely.
+ */
 export function duplicateAck(t: Tcb, rx: Rx, skipped: number): void {
   const now = t.layer.ip.nowUs;
   if (rx.segLen === 0) {

@@ -1,14 +1,14 @@
 // The handshake without a SYN queue: a SYN-ACK whose ISN is a cookie, and the ACK that proves it
 // (RFC 4987 §3.6). Used only under overflow.
 
-import { sipHash } from '../base/hash.ts';
 import { Drop } from '../base/drop.ts';
+import { sipHash } from '../base/hash.ts';
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { EcnMode } from './ecn.ts';
-import { embryo, type Listener } from './listen.ts';
 import { establishFromCookie } from './input.ts';
+import { embryo, type Listener } from './listen.ts';
 import { answerSegment, refuse } from './refuse.ts';
 import { TS_MASK } from './syn-cookies.ts';
 import type { TcpLayer } from './tcp.ts';
@@ -69,9 +69,10 @@ export function cookieAck(layer: TcpLayer, listener: Listener, rx: Rx): Verdict 
   const o = layer.options;
   const irs = (rx.segSeq - 1) | 0;
   const cookie = (rx.segAck - 1) | 0;
-  const mss = (rx.segFlags & (Flag.SYN | Flag.RST)) !== 0
-    ? 0
-    : layer.cookies.check(keyOf(layer, rx), irs, cookie, layer.ip.nowUs);
+  const mss =
+    (rx.segFlags & (Flag.SYN | Flag.RST)) !== 0
+      ? 0
+      : layer.cookies.check(keyOf(layer, rx), irs, cookie, layer.ip.nowUs);
   if (mss === 0) {
     if (layer.cookies.active(layer.ip.nowUs)) count(layer.ip, Ctr.TcpExtSyncookiesFailed);
     return refuse(layer, rx, Drop.TCP_FLAGS);

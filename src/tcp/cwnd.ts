@@ -1,5 +1,6 @@
 // Whether the congestion window is in use (RFC 7661 and RFC 2861 as Linux has them): it grows only
-// while the network, not the program, limits the sender, and shrinks after idle time (RFC 5681 §4.1).
+// while the network, not the program, limits the sender, and shrinks after idle time (RFC 5681
+// §4.1).
 // @hot
 
 import * as seq from '../base/seq.ts';

@@ -11,9 +11,9 @@ import { consumed, settleAckTimer, storeAt } from './receive.ts';
 import { retransmitLost } from './recovery.ts';
 import { State, transmits } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
-import { armRto } from './timers.ts';
-import { retire } from './time-wait.ts';
 import { type TcpLayer, wake } from './tcp.ts';
+import { retire } from './time-wait.ts';
+import { armRto } from './timers.ts';
 import { unread, windowOpened } from './window.ts';
 
 /** Super-segments one connection may send in a round: the others want their turn too. */

@@ -1,6 +1,7 @@
 // Explicit congestion notification (RFC 3168): negotiated on SYN, marks echoed until CWR comes, one
 // reduction per window. Only new data is ECT: never SYN, pure ACK, retransmission or probe (§6.1.4,
-// §6.1.5). A path that loses SYNs or data because of ECN gets them without (§6.1.1.1, RFC 8311 §4.3).
+// §6.1.5). A path that loses SYNs or data because of ECN gets them without (§6.1.1.1, RFC 8311
+// §4.3).
 // @hot
 
 import type { Rx } from '../base/rx.ts';

@@ -2,7 +2,7 @@
 // client's address. Off unless the program asks for it, on the listener and on the connect. A SYN
 // that is sent again goes without data and without the option (§4.1.3, §4.2.2).
 
-import { sipHash, SipKey } from '../base/hash.ts';
+import { SipKey, sipHash } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count } from '../ip/ip.ts';

@@ -96,8 +96,8 @@ function findFlow(layer: TcpLayer, rx: Rx, ports: number): number {
 }
 
 function toListener(layer: TcpLayer, rx: Rx): Verdict {
-  const spread = rx.src3 ^ rx.srcPort;
-  const slot = layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3, spread);
+  layer.ports.spread = rx.src3 ^ rx.srcPort;
+  const slot = layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3);
   const listener = slot >= 0 ? layer.listeners[slot] : null;
   if (listener === null || listener === undefined) return refuse(layer, rx, Drop.NO_SOCKET);
   return segmentToListener(layer, listener, rx);
@@ -233,7 +233,9 @@ function unacceptable(t: Tcb, rx: Rx, reset: boolean): Verdict {
   return drop(ip, rx, Drop.TCP_INVALID_SEQUENCE);
 }
 
-/** RFC 9293 §3.10.7.4: "…if the RCV.WND is zero, … valid ACKs, URGs, and RSTs are still processed". */
+/**
+ * RFC 9293 §3.10.7.4: "…if the RCV.WND is zero, … valid ACKs, URGs, and RSTs are still processed".
+ */
 function useOldAck(t: Tcb, rx: Rx): void {
   if (acceptableAck(t, rx.segAck) === AckResult.OK && seq.gt(rx.segAck, t.sndUna)) {
     processAck(t, rx, false);
@@ -314,7 +316,9 @@ function establish(t: Tcb, rx: Rx): boolean {
   return true;
 }
 
-/** RFC 7323 §4.3 rule (2): only a segment that covers the last acknowledgment sent moves TS.Recent. */
+/**
+ * RFC 7323 §4.3 rule (2): only a segment that covers the last acknowledgment sent moves TS.Recent.
+ */
 function rememberTimestamp(t: Tcb, rx: Rx, tsVal: number): void {
   if (((tsVal - t.tsRecent) | 0) < 0) return;
   if (seq.gt(rx.segSeq, t.lastAckSent)) return;

@@ -1,7 +1,8 @@
 // What must not be guessed: initial sequence numbers (RFC 6528, RFC 9293 §3.4.1), timestamp offsets
-// (RFC 7323 §5.4 per connection) and where the search for an ephemeral port begins (RFC 6056 §3.3.3).
+// (RFC 7323 §5.4 per connection) and where the search for an ephemeral port begins (RFC 6056
+// §3.3.3).
 
-import { sipHash, type SipKey } from '../base/hash.ts';
+import { type SipKey, sipHash } from '../base/hash.ts';
 import { below } from '../base/random.ts';
 import type { Binding } from '../demux/ports.ts';
 import type { Tcb } from './tcb.ts';

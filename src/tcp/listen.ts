@@ -1,20 +1,20 @@
 // Passive open: LISTEN, SYN-RECEIVED, the SYN queue and the accept queue (RFC 9293 §3.10.7.2,
 // RFC 4987 §2 for the limits).
 
+import { Drop } from '../base/drop.ts';
 import type { Rx } from '../base/rx.ts';
 import type { Binding } from '../demux/ports.ts';
-import { Drop } from '../base/drop.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import { Flag } from '../wire/tcp.ts';
 import { setState } from './close.ts';
 import { useController } from './congestion/controller.ts';
+import { cookieAck, sendCookie } from './cookie-handshake.ts';
 import { acceptSyn } from './ecn.ts';
 import { Admit, admit } from './fast-open.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
 import { sendSyn } from './output.ts';
-import { cookieAck, sendCookie } from './cookie-handshake.ts';
 import { takeSynData } from './receive.ts';
 import { State } from './state.ts';
 import { Ready, type Tcb, Total } from './tcb.ts';
@@ -34,7 +34,9 @@ export class Listener {
   readonly user: ListenerUser;
   /** Sets what children inherit, before their SYN is answered. */
   readonly inherit: (t: Tcb) => void;
-  /** Most connections that may have begun with Fast Open and not be proven; 0 = off (RFC 7413 §5.1). */
+  /**
+   * Most connections that may have begun with Fast Open and not be proven; 0 = off (RFC 7413 §5.1).
+   */
   fastOpenLimit = 0;
   fastOpenPending = 0;
   /** Connections in SYN-RECEIVED. */

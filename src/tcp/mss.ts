@@ -2,9 +2,9 @@
 // §3.7.1, RFC 5927 §7) and black holes (RFC 4821 §7.8 in its simplest form) do to them.
 
 import { acceptPmtu } from '../ip/icmp.ts';
+import { Ctr, count } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import { HEADER_LEN } from '../wire/tcp.ts';
-import { Ctr, count } from '../ip/ip.ts';
 import { markLost } from './recovery.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { Ready, type Tcb } from './tcb.ts';

@@ -2,7 +2,14 @@
 // scale on SYN; timestamps elsewhere; SACK blocks on pure acknowledgments (RFC 2018, 2883).
 // @hot
 
-import { putBlock, putMss, putSackHead, putSackOk, putTimestamps, putWscale } from '../wire/tcp-options.ts';
+import {
+  putBlock,
+  putMss,
+  putSackHead,
+  putSackOk,
+  putTimestamps,
+  putWscale,
+} from '../wire/tcp-options.ts';
 import { optionLen, putOption } from './fast-open.ts';
 import { timestampNow } from './isn.ts';
 import type { Tcb } from './tcb.ts';

@@ -3,21 +3,21 @@
 // lie in the slab, payload stays in the send queue and is gathered by the link.
 // @hot
 
-import * as seq from '../base/seq.ts';
 import { GsoType } from '../base/rx.ts';
+import * as seq from '../base/seq.ts';
 import { TxFlag } from '../base/tx.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { begin, send } from '../ip/output.ts';
 import * as tcp from '../wire/tcp.ts';
 import { CHECKSUM_OFFSET, Flag, HEADER_LEN } from '../wire/tcp.ts';
 import { putTimestamps } from '../wire/tcp-options.ts';
-import { timestampNow } from './isn.ts';
-import { putSynOptions, putSackBlocks, sackOptionLen, synOptionLen } from './options.ts';
 import { restartAfterIdle, validateCwnd } from './cwnd.ts';
 import { dataFlags, synAckFlags, synFlags, tosOf } from './ecn.ts';
+import { synDataLen } from './fast-open.ts';
+import { timestampNow } from './isn.ts';
+import { putSackBlocks, putSynOptions, sackOptionLen, synOptionLen } from './options.ts';
 import { burstLimit, mustWait, notePaced } from './pacing.ts';
 import { checkAppLimited, stampSent } from './rate.ts';
-import { synDataLen } from './fast-open.ts';
 import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
 import { AckWish, Ca, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
@@ -53,7 +53,8 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
   if (syn) putSynOptions(t, view, at, (flags & Flag.ACK) !== 0);
   else {
     if (t.tsOk) at += putTimestamps(view, at, timestampNow(t), t.tsRecent);
-    if (len === 0 && optLen > (t.tsOk ? 12 : 0)) putSackBlocks(t, view, at, optLen - (t.tsOk ? 12 : 0));
+    if (len === 0 && optLen > (t.tsOk ? 12 : 0))
+      putSackBlocks(t, view, at, optLen - (t.tsOk ? 12 : 0));
   }
   if (t.urgentOut && !syn) markUrgent(t, view, l4, seqNo);
   const tx = ip.tx;

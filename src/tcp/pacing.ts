@@ -2,7 +2,7 @@
 // controller sets the rate (BBR), or the program does; 0 = as the window allows.
 // @hot
 
-import { type Tcb } from './tcb.ts';
+import type { Tcb } from './tcb.ts';
 import { armTimer, Timer } from './tcp.ts';
 
 /** What leaves at once: about a millisecond's worth, at least two segments (as Linux sizes TSO). */

@@ -1,6 +1,6 @@
-// RACK (RFC 8985 §6): a transmission is lost when one sent later has been delivered and a reordering
-// window has passed. Times of arrival are those of the batch; a coarse clock makes the remaining
-// time at most one tick too long, never endless, because what is due is compared with <=.
+// RACK (RFC 8985 §6): a transmission is lost when one sent later has been delivered and a
+// reordering window has passed. Times of arrival are those of the batch; a coarse clock makes the
+// remaining time at most one tick too long, never endless, because what is due is compared with <=.
 // @hot
 
 import * as seq from '../base/seq.ts';
@@ -35,7 +35,9 @@ function reorderingWindow(t: Tcb): number {
   return Math.min(quarter * t.reoSteps, t.srttUs);
 }
 
-/** §6.2 step 4, adaptation: each round with D-SACK widens the window, 16 quiet recoveries reset it. */
+/**
+ * §6.2 step 4, adaptation: each round with D-SACK widens the window, 16 quiet recoveries reset it.
+ */
 export function adaptWindow(t: Tcb, dsack: boolean): void {
   if (dsack && t.dsackSeen) {
     t.reoSteps = Math.min(0xff, t.reoSteps + 1);

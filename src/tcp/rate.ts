@@ -1,6 +1,7 @@
-// Delivery rate samples (draft-cheng-iccrg-delivery-rate-estimation): how much was delivered between
-// the sending of a segment and its acknowledgment, over the longer of the two intervals, so that
-// neither compressed acknowledgments nor a burst of sending makes the path look faster than it is.
+// Delivery rate samples (draft-cheng-iccrg-delivery-rate-estimation): how much was delivered
+// between the sending of a segment and its acknowledgment, over the longer of the two intervals, so
+// that neither compressed acknowledgments nor a burst of sending makes the path look faster than it
+// is.
 // @hot
 
 import type { AckPass } from './ack-pass.ts';
@@ -9,8 +10,10 @@ import { inFlight, type Tcb } from './tcb.ts';
 
 /** Stamps record `i` as it is sent. */
 export function stampSent(t: Tcb, i: number): void {
-  const p = t.layer.segs;
+  // `now` first: V8 shares inline caches between parameter k and local k, and `p` beside `t` would
+  // make the equal names below polymorphic, with both times boxed for every segment.
   const now = t.layer.ip.nowUs;
+  const p = t.layer.segs;
   if (t.packetsOut === 0) {
     t.firstSentUs = now;
     t.deliveredUs = now;
@@ -54,7 +57,9 @@ export function sampleRate(t: Tcb, pass: AckPass): void {
   t.rate = (pass.rateSegments * t.mss * 1e6) / interval;
 }
 
-/** The program has nothing more to send and the window is open: samples say less than the path can. */
+/**
+ * The program has nothing more to send and the window is open: samples say less than the path can.
+ */
 export function checkAppLimited(t: Tcb): void {
   const unsent = (t.sndEnd - t.sndNxt) | 0;
   if (unsent >= t.mss || inFlight(t) >= t.cwnd || t.lostOut > t.retransOut) return;

@@ -1,7 +1,7 @@
-// SEGMENT ARRIVES, seventh and eighth check: text and FIN (RFC 9293 §3.10.7.4). In-order octets of a
-// batch stay in the slab as pieces until the drain hands them to the program; what it does not take,
-// and what comes out of order, goes to the connection's ring at its sequence number. Octets that are
-// there first win: a retransmission with other content changes nothing.
+// SEGMENT ARRIVES, seventh and eighth check: text and FIN (RFC 9293 §3.10.7.4). In-order octets of
+// a batch stay in the slab as pieces until the drain hands them to the program; what it does not
+// take, and what comes out of order, goes to the connection's ring at its sequence number. Octets
+// that are there first win: a retransmission with other content changes nothing.
 // @hot
 
 import { Drop } from '../base/drop.ts';
@@ -305,4 +305,3 @@ export function consumed(t: Tcb, len: number): void {
 export function takesText(t: Tcb): boolean {
   return receives(t.state) && !t.finReceived;
 }
-

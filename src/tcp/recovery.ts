@@ -10,9 +10,9 @@ import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
 import { takeEcho } from './ecn.ts';
 import { emit } from './output.ts';
-import { notePaced, mustWait } from './pacing.ts';
-import { sampleRate, stampSent } from './rate.ts';
+import { mustWait, notePaced } from './pacing.ts';
 import { detectLosses } from './rack.ts';
+import { sampleRate, stampSent } from './rate.ts';
 import { splitRecord } from './records.ts';
 import { NIL, resent, Seg, unlinkTime } from './scoreboard.ts';
 import { Ca, inFlight, Rexmit, type Tcb, Total } from './tcb.ts';
@@ -30,7 +30,7 @@ export function markLost(t: Tcb, i: number): void {
   const p = t.layer.segs;
   const flags = p.flags[i] as number;
   if ((flags & Seg.SACKED) !== 0) return;
-  const n = (p.segs[i] as number);
+  const n = p.segs[i] as number;
   if ((flags & Seg.RETRANS) !== 0) {
     t.retransOut -= n;
     count(t.layer.ip, Ctr.TcpExtTCPLostRetransmit, n);
@@ -139,7 +139,9 @@ function identifyLoss(t: Tcb, pass: AckPass): void {
   const before = t.lostOut;
   if (t.sackOk) {
     if (t.packetsOut > t.sackedOut) detectLosses(t);
-  } else if (t.ca < Ca.RECOVERY ? t.sackedOut >= t.reordering : (pass.flags & AckFlag.ADVANCED) !== 0) {
+  } else if (
+    t.ca < Ca.RECOVERY ? t.sackedOut >= t.reordering : (pass.flags & AckFlag.ADVANCED) !== 0
+  ) {
     loseHead(t);
   }
   if (t.lostOut > before) pass.flags |= AckFlag.LOST;
@@ -232,7 +234,11 @@ export function enterCwr(t: Tcb): void {
 export function enterLoss(t: Tcb): void {
   const p = t.layer.segs;
   const newEpisode = t.ca < Ca.RECOVERY;
-  if (t.ca <= Ca.DISORDER || seq.ge(t.sndUna, t.highSeq) || (t.ca === Ca.LOSS && t.retransmits === 0)) {
+  if (
+    t.ca <= Ca.DISORDER ||
+    seq.ge(t.sndUna, t.highSeq) ||
+    (t.ca === Ca.LOSS && t.retransmits === 0)
+  ) {
     t.priorSsthresh = currentSsthresh(t);
     t.priorCwnd = t.cwnd;
     t.ssthresh = t.controller.ssthresh(t);
@@ -344,7 +350,7 @@ export function retransmit(t: Tcb, i: number, quota: number): number {
   if (len > 0 && whole) flags |= Flag.PSH;
   const sent = emit(t, start, len, flags);
   if (sent < len) splitRecord(t, i, (start + sent) | 0);
-  const n = (p.segs[i] as number);
+  const n = p.segs[i] as number;
   noteRetransmit(t, i, n, sent);
   notePaced(t, sent);
   return n;

@@ -1,7 +1,7 @@
 // The retransmission queue: one record for each transmission that is not acknowledged cumulatively,
 // in sequence order, and a second list in order of sending (RFC 8985 needs it). A record may stand
-// for a super-segment of many wire segments; it is split when an acknowledgment or a SACK block ends
-// inside it. Records of all connections live in one pool of columns: no object per segment.
+// for a super-segment of many wire segments; it is split when an acknowledgment or a SACK block
+// ends inside it. Records of all connections live in one pool of columns: no object per segment.
 //
 //   rtxHead                                            rtxTail
 //   [una, x) SACKED ── [x, y) LOST ── [y, z) in flight ── …        by sequence

@@ -40,7 +40,9 @@ function bit(...states: State[]): number {
   return mask;
 }
 
-/** Index = from, bits = to. Every state may go to CLOSED (RST, abort, timeout). RFC 9293 figure 5. */
+/**
+ * Index = from, bits = to. Every state may go to CLOSED (RST, abort, timeout). RFC 9293 figure 5.
+ */
 const MOVES: readonly number[] = [
   bit(State.LISTEN, State.SYN_SENT, State.SYN_RCVD),
   bit(State.SYN_RCVD, State.SYN_SENT, State.CLOSED),

@@ -6,7 +6,7 @@
 // What does not fit goes into the low six bits of the timestamp that the peer echoes: window scale
 // (15 = none), SACK-permitted, ECN.
 
-import { sipHash, SipKey } from '../base/hash.ts';
+import { SipKey, sipHash } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 

@@ -1,5 +1,5 @@
-// The TCP layer's state: connections by slot, listeners, ports, the flow table, timers, and the list
-// of connections that have something to tell or to send in the next drain.
+// The TCP layer's state: connections by slot, listeners, ports, the flow table, timers, and the
+// list of connections that have something to tell or to send in the next drain.
 
 import { Deadlines } from '../base/deadlines.ts';
 import { SipKey } from '../base/hash.ts';

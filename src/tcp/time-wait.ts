@@ -26,7 +26,10 @@ function judge(layer: TcpLayer, rx: Rx, tsOk: boolean, tsRecent: number, rcvNxt:
   // RFC 1337: never assassinated
   if ((flags & Flag.RST) !== 0) return refused(layer, rx, Drop.TCP_RESET, Answer.NONE);
   const o = layer.options;
-  if ((flags & (Flag.SYN | Flag.ACK)) === Flag.SYN && mayReopen(layer, rx, tsOk, tsRecent, rcvNxt)) {
+  if (
+    (flags & (Flag.SYN | Flag.ACK)) === Flag.SYN &&
+    mayReopen(layer, rx, tsOk, tsRecent, rcvNxt)
+  ) {
     count(layer.ip, Ctr.TcpExtTWRecycled);
     return Answer.REOPEN;
   }

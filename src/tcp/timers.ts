@@ -1,15 +1,15 @@
-// One connection's timers (RFC 9293 §3.8, RFC 6298 §5, RFC 8985 §7, RFC 1122 §4.2.3.6). One deadline
-// serves retransmission, tail loss probe, reordering and window probe in turn, as they exclude each
-// other; delayed ACK, keep-alive and the end of a closed connection have their own.
+// One connection's timers (RFC 9293 §3.8, RFC 6298 §5, RFC 8985 §7, RFC 1122 §4.2.3.6). One
+// deadline serves retransmission, tail loss probe, reordering and window probe in turn, as they
+// exclude each other; delayed ACK, keep-alive and the end of a closed connection have their own.
 
-import * as seq from '../base/seq.ts';
 import { Code } from '../base/code.ts';
+import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
 
 import { destroy, fail } from './close.ts';
 import { suspectEcn } from './ecn.ts';
-import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { reduceMssOnBlackHole } from './mss.ts';
+import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { scan } from './rack.ts';
 import { splitRecord } from './records.ts';
 import { enterLoss, enterRecovery, retransmit, retransmitLost } from './recovery.ts';
@@ -17,8 +17,8 @@ import { backedOff } from './rtt.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { State } from './state.ts';
 import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
+import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
-import { armTimer, clearTimer, type TcpLayer, Timer, TIMERS, timerArmed, wake } from './tcp.ts';
 
 const MIN_US = 2000;
 
@@ -206,7 +206,8 @@ function expired(t: Tcb, limit: number): boolean {
   if (t.userTimeoutMs > 0) {
     const p = t.layer.segs;
     const head = t.board.head;
-    const since = head === NIL ? t.lastAckInUs : Math.max(t.lastAckInUs, p.firstSentUs[head] as number);
+    const since =
+      head === NIL ? t.lastAckInUs : Math.max(t.lastAckInUs, p.firstSentUs[head] as number);
     return t.layer.ip.nowUs - since >= t.userTimeoutMs * 1000;
   }
   return t.retransmits >= limit;
@@ -240,7 +241,10 @@ function onWindowProbe(t: Tcb): void {
   }
   const limit = t.orphan ? c.orphanRetries : c.retries;
   const silent = t.layer.ip.nowUs - t.lastAckInUs;
-  if (t.probes >= limit || (t.userTimeoutMs > 0 && silent >= t.userTimeoutMs * 1000 && t.probes > 0)) {
+  if (
+    t.probes >= limit ||
+    (t.userTimeoutMs > 0 && silent >= t.userTimeoutMs * 1000 && t.probes > 0)
+  ) {
     fail(t, Code.ETIMEDOUT);
     count(t.layer.ip, Ctr.TcpExtTCPAbortOnTimeout);
     return;
@@ -327,4 +331,3 @@ export function armDelayedAck(t: Tcb): void {
 export function clearDelayedAck(t: Tcb): void {
   clearTimer(t, Timer.DELACK);
 }
-

@@ -47,7 +47,8 @@ function relinkTime(t: Tcb, i: number): void {
   if (p.later[i] !== i) return;
   let before = b.newest;
   const sent = p.sentUs[i] as number;
-  while (before !== NIL && (p.sentUs[before] as number) > sent) before = p.earlier[before] as number;
+  while (before !== NIL && (p.sentUs[before] as number) > sent)
+    before = p.earlier[before] as number;
   const after = before === NIL ? b.oldest : (p.later[before] as number);
   p.earlier[i] = before;
   p.later[i] = after;
@@ -108,7 +109,8 @@ export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
 /** In RECOVERY, a partial acknowledgment. True: nothing more may be marked lost now. */
 export function tryUndoPartial(t: Tcb, pass: AckPass): boolean {
   if (!t.canUndo || !delayed(t)) return false;
-  if ((pass.flags & AckFlag.RETRANS_ACKED) !== 0 && (pass.flags & AckFlag.ORIGINAL) === 0) return false;
+  if ((pass.flags & AckFlag.RETRANS_ACKED) !== 0 && (pass.flags & AckFlag.ORIGINAL) === 0)
+    return false;
   if (seq.gt(t.fackSeq, t.sndUna)) t.reorderSeen = true;
   if (t.retransOut > 0) return true;
   if (!anyRetransmitted(t)) t.retransStamp = 0;

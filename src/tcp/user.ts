@@ -1,4 +1,5 @@
-// The user calls of RFC 9293 §3.9.1 on a control block: OPEN, SEND, CLOSE, ABORT. socket/ wraps them.
+// The user calls of RFC 9293 §3.9.1 on a control block: OPEN, SEND, CLOSE, ABORT. socket/ wraps
+// them.
 
 import { Code, CodeError } from '../base/code.ts';
 import type { Binding } from '../demux/ports.ts';

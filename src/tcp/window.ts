@@ -1,6 +1,6 @@
-// The receive window: what we announce (RFC 9293 §3.8.6, silly-window avoidance of §3.8.6.2.2, right
-// edge never retreats: SHLD-14) and how the receive buffer grows with what the program reads in a
-// round trip (dynamic right-sizing, as Linux does).
+// The receive window: what we announce (RFC 9293 §3.8.6, silly-window avoidance of §3.8.6.2.2,
+// right edge never retreats: SHLD-14) and how the receive buffer grows with what the program reads
+// in a round trip (dynamic right-sizing, as Linux does).
 // @hot
 
 import * as seq from '../base/seq.ts';
@@ -86,7 +86,8 @@ export function adjustSpace(t: Tcb, layer: TcpLayer): void {
     let wanted = taken * 2 + 16 * t.rcvMss;
     const grown = t.spaceOctets > 0 ? (wanted * (taken - t.spaceOctets)) / t.spaceOctets : 0;
     wanted = Math.min(wanted + Math.min(grown * 2, 1 << 28), layer.config.rcvBufMax);
-    if (wanted > t.rcvBuf && layer.rcvMemory + wanted < layer.config.rcvBufMemory) t.rcvBuf = wanted | 0;
+    if (wanted > t.rcvBuf && layer.rcvMemory + wanted < layer.config.rcvBufMemory)
+      t.rcvBuf = wanted | 0;
     t.spaceOctets = taken;
   }
   t.spaceSeq = t.rcvRead;

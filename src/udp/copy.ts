@@ -12,7 +12,8 @@ export function copyOctets(
   len: number,
 ): void {
   if (len > BY_OCTETS) {
-    to.set(from.subarray(off, off + len), at);
+    const isWhole = off === 0 && len === from.length;
+    to.set(isWhole ? from : from.subarray(off, off + len), at);
     return;
   }
   for (let i = 0; i < len; i++) to[at + i] = from[off + i] as number;

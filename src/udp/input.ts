@@ -77,7 +77,8 @@ function find(udp: UdpLayer, rx: Rx): number {
   }
   const k = udp.hash;
   const hash = mix(mix(k.k0, rx.src3, k.k1), rx.srcPort, k.k2);
-  return udp.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3, hash);
+  udp.ports.spread = hash;
+  return udp.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3);
 }
 
 function findFlow(udp: UdpLayer, rx: Rx): number {

@@ -2,7 +2,16 @@
 // fills one reused object; a malformed list answers false and never reads past its end.
 // @hot
 
-export const Kind = { EOL: 0, NOP: 1, MSS: 2, WSCALE: 3, SACK_OK: 4, SACK: 5, TS: 8, FAST_OPEN: 34 };
+export const Kind = {
+  EOL: 0,
+  NOP: 1,
+  MSS: 2,
+  WSCALE: 3,
+  SACK_OK: 4,
+  SACK: 5,
+  TS: 8,
+  FAST_OPEN: 34,
+};
 
 /** RFC 7323 §2.3: larger shifts are used as 14. */
 export const MAX_WSCALE = 14;

@@ -4,7 +4,7 @@
 //   node --expose-gc --min-semi-space-size=… measure.ts NAME → {"perPacket": …, "windows": […]}
 
 import { getHeapStatistics } from 'node:v8';
-import { WALKS } from '../../bench/walks.ts';
+import { EMPTY_TURN, WALKS } from '../../bench/walks.ts';
 
 const WARM_PACKETS = 300_000;
 const WINDOW_PACKETS = 200_000;
@@ -16,7 +16,7 @@ function calls(run: () => void, n: number): void {
   for (let i = 0; i < n; i++) run();
 }
 
-const walk = WALKS.find(({ name }) => name === process.argv[2]);
+const walk = [EMPTY_TURN, ...WALKS].find(({ name }) => name === process.argv[2]);
 if (walk === undefined) throw new Error(`no walk is called '${process.argv[2]}'`);
 const run = walk.start();
 const used = (): number => getHeapStatistics().used_heap_size;

@@ -42,7 +42,9 @@ describe('HalfSipHash-2-4', () => {
   test('depends on every bit of key and message', () => {
     const base = sipHash(KEY(), MESSAGE, 6);
     for (let bit = 0; bit < 32; bit++) {
-      expect(sipHash(new SipKey(new Fixed(0x03020100 ^ (1 << bit), 0x07060504)), MESSAGE, 6)).not.toBe(base);
+      expect(
+        sipHash(new SipKey(new Fixed(0x03020100 ^ (1 << bit), 0x07060504)), MESSAGE, 6),
+      ).not.toBe(base);
       for (let w = 0; w < 6; w++) {
         const other = MESSAGE.slice();
         other[w] = (other[w] as number) ^ (1 << bit);
@@ -79,7 +81,9 @@ describe('the flow hash', () => {
     const b = new FlowHash(new SeededRandom(2));
     const bucket = (k: FlowHash, i: number): number => mix(k.k0, i, k.k1) & 1023;
     const target = bucket(a, 0);
-    const colliding = Array.from({ length: 1 << 18 }, (_, i) => i).filter((i) => bucket(a, i) === target);
+    const colliding = Array.from({ length: 1 << 18 }, (_, i) => i).filter(
+      (i) => bucket(a, i) === target,
+    );
     expect(colliding.length).toBeGreaterThan(100);
     expect(new Set(colliding.map((i) => bucket(b, i))).size).toBeGreaterThan(colliding.length / 3);
   });

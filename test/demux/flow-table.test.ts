@@ -49,7 +49,9 @@ describe('the flow table', () => {
         }
         if (wrong || table.size !== model.size) expect.fail(`seed ${seed}, step ${i}`);
       }
-      const found = [...model.keys()].map((k) => table.find(Int32Array.from(k.split(',').map(Number)), 0));
+      const found = [...model.keys()].map((k) =>
+        table.find(Int32Array.from(k.split(',').map(Number)), 0),
+      );
       expect(found).toEqual([...model.values()]);
     }
   });

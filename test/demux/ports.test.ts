@@ -33,7 +33,8 @@ function binding(wish: Wish, slot: number): Binding {
 function find(ports: Ports, at: string, port = 80, hash = 0): number {
   const address = parse(at);
   if (address === null) throw new Error(`${at} is no address`);
-  return ports.find(port, address.a, address.b, address.c, address.d, hash);
+  ports.spread = hash;
+  return ports.find(port, address.a, address.b, address.c, address.d);
 }
 
 // biome-ignore format: a table
@@ -65,22 +66,25 @@ const pairs: { name: string; first: Wish; then: Wish; refused: boolean }[] = [
 ];
 
 describe('binding a port', () => {
-  test.each(pairs)('$name: refused = $refused (Linux, Node EADDRINUSE)', ({ first, then, refused }) => {
-    const ports = new Ports();
-    const held = binding(first, 1);
-    const wanted = binding(then, 2);
-    expect(ports.bind(held)).toBe(Code.NONE);
-    expect(ports.taken(wanted)).toBe(refused);
-    expect(ports.bind(wanted)).toBe(refused ? Code.EADDRINUSE : Code.NONE);
-    expect(ports.size).toBe(refused ? 1 : 2);
-    expect(ports.refused).toBe(refused ? 1 : 0);
-    // free again once the first has gone
-    ports.unbind(held);
-    if (refused) expect(ports.bind(wanted)).toBe(Code.NONE);
-    ports.unbind(wanted);
-    expect(ports.size).toBe(0);
-    expect(ports.ports()).toEqual([]);
-  });
+  test.each(pairs)(
+    '$name: refused = $refused (Linux, Node EADDRINUSE)',
+    ({ first, then, refused }) => {
+      const ports = new Ports();
+      const held = binding(first, 1);
+      const wanted = binding(then, 2);
+      expect(ports.bind(held)).toBe(Code.NONE);
+      expect(ports.taken(wanted)).toBe(refused);
+      expect(ports.bind(wanted)).toBe(refused ? Code.EADDRINUSE : Code.NONE);
+      expect(ports.size).toBe(refused ? 1 : 2);
+      expect(ports.refused).toBe(refused ? 1 : 0);
+      // free again once the first has gone
+      ports.unbind(held);
+      if (refused) expect(ports.bind(wanted)).toBe(Code.NONE);
+      ports.unbind(wanted);
+      expect(ports.size).toBe(0);
+      expect(ports.ports()).toEqual([]);
+    },
+  );
 
   test('is symmetric: who comes first does not matter', () => {
     for (const { name, first, then, refused } of pairs) {
@@ -130,7 +134,9 @@ describe('looking a listener up', () => {
   test('sharers are chosen by the hash, each of them, and always the same for one hash', () => {
     const ports = new Ports();
     for (let i = 0; i < 4; i++) ports.bind(binding({ at: '0.0.0.0', share: true }, i));
-    const chosen = Array.from({ length: 64 }, (_, h) => find(ports, '10.0.0.1', 80, h * 0x9e3779b1));
+    const chosen = Array.from({ length: 64 }, (_, h) =>
+      find(ports, '10.0.0.1', 80, h * 0x9e3779b1),
+    );
     expect(new Set(chosen)).toEqual(new Set([0, 1, 2, 3]));
     expect(find(ports, '10.0.0.1', 80, -5)).toBe(find(ports, '10.0.0.1', 80, -5));
   });
@@ -157,7 +163,8 @@ describe('ephemeral ports', () => {
   test('skip those that are taken, down to the last free one', () => {
     const ports = new Ports();
     const random = new SeededRandom(4);
-    for (let i = 0; i < 50; i++) expect(ports.ephemeral(random, 100, 199, (p) => p === 150)).toBe(150);
+    for (let i = 0; i < 50; i++)
+      expect(ports.ephemeral(random, 100, 199, (p) => p === 150)).toBe(150);
     expect(ports.ephemeral(random, 100, 199, () => false)).toBe(-1);
   });
 });

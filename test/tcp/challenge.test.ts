@@ -23,21 +23,27 @@ describe.each(SYNCHRONIZED)('in $state', ({ script, rcvNxt, sndUna, sndNxt }) =>
     expect(bench.socket.info().state).not.toBe('UNCONN');
   });
 
-  test.each([-1, -1000, 70_000_000, -70_000_000])('RST %d octets off is dropped (RFC 5961 §3.2)', (off) => {
-    const bench = runScript(`${script}
+  test.each([-1, -1000, 70_000_000, -70_000_000])(
+    'RST %d octets off is dropped (RFC 5961 §3.2)',
+    (off) => {
+      const bench = runScript(`${script}
       +.01 < R ${rcvNxt + off}:${rcvNxt + off}(0) win 0
       +.05 > nothing
     `);
-    expect(bench.socket.info().state).not.toBe('UNCONN');
-  });
+      expect(bench.socket.info().state).not.toBe('UNCONN');
+    },
+  );
 
-  test.each([-100_000, -1, 0, 1, 1000, 100_000_000])('SYN %d octets off is challenged (RFC 5961 §4.2)', (off) => {
-    const bench = runScript(`${script}
+  test.each([-100_000, -1, 0, 1, 1000, 100_000_000])(
+    'SYN %d octets off is challenged (RFC 5961 §4.2)',
+    (off) => {
+      const bench = runScript(`${script}
       +.01 < S ${rcvNxt + off}:${rcvNxt + off}(0) win 100 <mss 1000>
       +0 ${ack}
     `);
-    expect(bench.socket.info().state).not.toBe('UNCONN');
-  });
+      expect(bench.socket.info().state).not.toBe('UNCONN');
+    },
+  );
 
   test('an ACK of what was never sent is challenged (RFC 5961 §5.2)', () => {
     runScript(`${script}
@@ -142,7 +148,10 @@ describe('the budget of challenge ACKs', () => {
 
   test('differs from one connection to the next, so that its size tells nothing (CVE-2016-5696)', () => {
     const sizes = Array.from({ length: 12 }, (_, seed) => {
-      const bench = runScript(`${PLAIN}\n${storm(100, 100)}`, { allowLeftover: true, seed: seed + 1 });
+      const bench = runScript(`${PLAIN}\n${storm(100, 100)}`, {
+        allowLeftover: true,
+        seed: seed + 1,
+      });
       return bench.outbox.length;
     });
     expect(new Set(sizes).size).toBeGreaterThan(1);

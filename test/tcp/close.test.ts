@@ -139,21 +139,27 @@ describe('a passive close', () => {
   });
 
   test('data behind the FIN is not taken (RFC 9293 §3.10.7.4)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 < F. 1:1(0) ack 1 win 65535
       +0~+.2 > . 1:1(0) ack 2
       +.1 < P. 2:102(100) ack 1 win 65535
       +0~+.2 expect data 0
       +0 expect state CLOSE-WAIT
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('LAST-ACK without an answer ends after a bounded number of retransmissions (negative list: LAST-ACK hold)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 < F. 1:1(0) ack 1 win 65535
       +0 close
       +300 expect closed ETIMEDOUT
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 });
 
@@ -245,13 +251,16 @@ describe('the program', () => {
     `);
   });
 
-  test.each(SYNCHRONIZED.slice(0, 4))('abort in $state sends RST (RFC 9293 §3.10.5)', ({ script, rcvNxt, sndNxt }) => {
-    runScript(`${script}
+  test.each(SYNCHRONIZED.slice(0, 4))(
+    'abort in $state sends RST (RFC 9293 §3.10.5)',
+    ({ script, rcvNxt, sndNxt }) => {
+      runScript(`${script}
       +0 abort
       +0 > R. ${sndNxt}:${sndNxt}(0) ack ${rcvNxt}
       +0 expect closed ECONNABORTED
     `);
-  });
+    },
+  );
 
   test('a reset wakes a connection with unread data: data is lost with it or read first, never both', () => {
     const bench = runScript(`${PLAIN}

@@ -161,12 +161,15 @@ const CROSSED = `${CONNECT}
 
 describe('a simultaneous open', () => {
   test('ends in ESTABLISHED when both SYNs are acknowledged (RFC 9293 MUST-10)', () => {
-    runScript(`${CROSSED}
+    runScript(
+      `${CROSSED}
       +0 expect state SYN-RECV
       +.05 < S. 0:0(0) ack 1 win 65535 <mss 1000>
       +0 expect opened
       +0 expect state ESTAB
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('ends in ESTABLISHED by a plain ACK as well (RFC 9293 MUST-10)', () => {

@@ -38,13 +38,16 @@ describe('LISTEN', () => {
     { name: 'PSH', flags: 'P' },
     { name: 'URG', flags: 'U' },
   ];
-  test.each(ignored)('$name makes no connection and gets no answer (RFC 9293 §3.10.7.2)', ({ flags }) => {
-    runScript(`
+  test.each(ignored)(
+    '$name makes no connection and gets no answer (RFC 9293 §3.10.7.2)',
+    ({ flags }) => {
+      runScript(`
       0 listen 80
       0 < ${flags} 0:0(0) win 100
       +1 > nothing
     `);
-  });
+    },
+  );
 
   test('data on the SYN is not delivered before the handshake is complete (RFC 9293 §3.4)', () => {
     const bench = runScript(
@@ -103,7 +106,8 @@ describe('LISTEN', () => {
   });
 
   test('RST in SYN-RECEIVED goes back to LISTEN without a word to the program (RFC 9293 MUST-11)', () => {
-    runScript(`
+    runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000>
       +0 > S. 0:0(0) ack 1 <...>
@@ -111,7 +115,9 @@ describe('LISTEN', () => {
       +5 > nothing
       +0 < S 9000:9000(0) win 65535 <mss 1000>
       +0 > S. 0:0(0) ack 9001 <...>
-    `, { config: { tcp: { testIss: 1000 } } });
+    `,
+      { config: { tcp: { testIss: 1000 } } },
+    );
   });
 
   test('FIN with the ACK of the handshake leads to CLOSE-WAIT (RFC 9293 §3.10.7.4)', () => {
@@ -223,25 +229,30 @@ describe('a port where nobody listens', () => {
     { name: 'SYN+ACK', segment: 'S. 100:100(0) ack 55 win 9', answer: 'R 55:55(0)' },
     { name: 'FIN+ACK with data', segment: 'FP. 100:110(10) ack 55 win 9', answer: 'R 55:55(0)' },
   ];
-  test.each(refusals)('$name is answered by an acceptable RST (RFC 9293 §3.10.7.1)', ({ segment, answer }) => {
-    runScript(`
+  test.each(refusals)(
+    '$name is answered by an acceptable RST (RFC 9293 §3.10.7.1)',
+    ({ segment, answer }) => {
+      runScript(`
       0 local_port 99
       0 iss 0
       0 < ${segment}
       +0 > ${answer} win 0
     `);
-  });
+    },
+  );
 
-  test.each(['R 5:5(0) win 0', 'R. 5:5(0) ack 3 win 0', 'SR 5:5(0) win 0', 'FR. 5:5(0) ack 3 win 0'])(
-    '%s gets no answer: never RST for RST (RFC 9293 §3.10.7.1)',
-    (segment) => {
-      runScript(`
+  test.each([
+    'R 5:5(0) win 0',
+    'R. 5:5(0) ack 3 win 0',
+    'SR 5:5(0) win 0',
+    'FR. 5:5(0) ack 3 win 0',
+  ])('%s gets no answer: never RST for RST (RFC 9293 §3.10.7.1)', (segment) => {
+    runScript(`
         0 local_port 99
         0 < ${segment}
         +.1 > nothing
       `);
-    },
-  );
+  });
 
   test('a refusal is one packet of at most 40 octets whatever came (amplification)', () => {
     const bench = runScript('0 local_port 99\n 0 iss 0\n 0 < P. 1:1001(1000) ack 1 win 100', {
@@ -262,10 +273,13 @@ describe('addresses that may not open a connection', () => {
     { name: 'multicast', dst: '224.0.0.1' },
     { name: 'another host', dst: '192.0.2.77' },
   ];
-  test.each(destinations)('a SYN to $name ($dst) is dropped silently (RFC 9293 MUST-57)', ({ dst }) => {
-    const bench = runScript(`0 listen 80\n 0 < raw ${hex(syn(REMOTE, dst))}\n +1 > nothing`);
-    expect(bench.stack.counters.get('TcpPassiveOpens')).toBe(0);
-  });
+  test.each(destinations)(
+    'a SYN to $name ($dst) is dropped silently (RFC 9293 MUST-57)',
+    ({ dst }) => {
+      const bench = runScript(`0 listen 80\n 0 < raw ${hex(syn(REMOTE, dst))}\n +1 > nothing`);
+      expect(bench.stack.counters.get('TcpPassiveOpens')).toBe(0);
+    },
+  );
 
   // biome-ignore format: a table
   const sources = [
@@ -280,10 +294,13 @@ describe('addresses that may not open a connection', () => {
     { name: 'loopback, the last', src: '127.255.255.254' },
     { name: 'our own address', src: LOCAL },
   ];
-  test.each(sources)('a SYN from $name ($src) is dropped silently (RFC 9293 MUST-63)', ({ src }) => {
-    const bench = runScript(`0 listen 80\n 0 < raw ${hex(syn(src, LOCAL))}\n +1 > nothing`);
-    expect(bench.stack.counters.get('TcpPassiveOpens')).toBe(0);
-  });
+  test.each(sources)(
+    'a SYN from $name ($src) is dropped silently (RFC 9293 MUST-63)',
+    ({ src }) => {
+      const bench = runScript(`0 listen 80\n 0 < raw ${hex(syn(src, LOCAL))}\n +1 > nothing`);
+      expect(bench.stack.counters.get('TcpPassiveOpens')).toBe(0);
+    },
+  );
 
   test('a SYN from our own address and port is dropped (Land, CVE-1999-0016)', () => {
     const bench = runScript(`0 listen 80\n 0 < raw ${hex(syn(LOCAL, LOCAL, 80))}\n +1 > nothing`);
@@ -296,14 +313,17 @@ describe('addresses that may not open a connection', () => {
     { name: 'strict source route', options: [137, 7, 4, 198, 51, 100, 77, 0] },
     { name: 'a completed source route', options: [131, 7, 8, 198, 51, 100, 77, 0] },
   ];
-  test.each(routed)('a SYN with $name is refused, not answered (waives RFC 9293 MUST-51, MUST-52, MUST-53)', ({ options }) => {
-    const packet = tcp4(
-      { src: REMOTE, dst: LOCAL, options: Uint8Array.from(options) },
-      { srcPort: 5000, dstPort: 80, flags: 2, seq: 1 },
-    );
-    const bench = runScript(`0 listen 80\n 0 < raw ${hex(packet)}\n +1 > nothing`);
-    expect(bench.stack.counters.snapshot().drops['IP_OPTIONS']).toBe(1);
-  });
+  test.each(routed)(
+    'a SYN with $name is refused, not answered (waives RFC 9293 MUST-51, MUST-52, MUST-53)',
+    ({ options }) => {
+      const packet = tcp4(
+        { src: REMOTE, dst: LOCAL, options: Uint8Array.from(options) },
+        { srcPort: 5000, dstPort: 80, flags: 2, seq: 1 },
+      );
+      const bench = runScript(`0 listen 80\n 0 < raw ${hex(packet)}\n +1 > nothing`);
+      expect(bench.stack.counters.snapshot().drops['IP_OPTIONS']).toBe(1);
+    },
+  );
 
   // biome-ignore format: a table
   const harmless = [
@@ -313,11 +333,14 @@ describe('addresses that may not open a connection', () => {
     { name: 'an unknown option', options: [30, 4, 1, 2] },
     { name: 'NOPs', options: [1, 1, 1, 1] },
   ];
-  test.each(harmless)('a SYN with $name in its IP header is answered as any (RFC 9293 MUST-50)', ({ options }) => {
-    const packet = tcp4(
-      { src: REMOTE, dst: LOCAL, options: Uint8Array.from(options) },
-      { srcPort: 54_321, dstPort: 80, flags: 2, seq: 0 },
-    );
-    runScript(`0 listen 80\n 0 < raw ${hex(packet)}\n +0 > S. 0:0(0) ack 1 <mss 1460>`);
-  });
+  test.each(harmless)(
+    'a SYN with $name in its IP header is answered as any (RFC 9293 MUST-50)',
+    ({ options }) => {
+      const packet = tcp4(
+        { src: REMOTE, dst: LOCAL, options: Uint8Array.from(options) },
+        { srcPort: 54_321, dstPort: 80, flags: 2, seq: 0 },
+      );
+      runScript(`0 listen 80\n 0 < raw ${hex(packet)}\n +0 > S. 0:0(0) ack 1 <mss 1460>`);
+    },
+  );
 });

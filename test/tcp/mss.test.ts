@@ -35,10 +35,18 @@ describe('the MSS option', () => {
     { mtu: 9000, mss: 8960 },
     { mtu: 65_535, mss: 65_495 },
   ];
-  test.each(sent)('of a link with MTU $mtu says $mss (RFC 9293 MUST-67, SHLD-6)', ({ mtu, mss }) => {
-    runScript(`0 listen 80\n 0 < S 0:0(0) win 65535 <mss 1000>\n +0 > S. 0:0(0) ack 1 <mss ${mss}>`, { mtu });
-    runScript(`0 connect 80\n +0 > S 0:0(0) <mss ${mss},sackOK,TS val 1 ecr 0,nop,wscale 7>`, { mtu });
-  });
+  test.each(sent)(
+    'of a link with MTU $mtu says $mss (RFC 9293 MUST-67, SHLD-6)',
+    ({ mtu, mss }) => {
+      runScript(
+        `0 listen 80\n 0 < S 0:0(0) win 65535 <mss 1000>\n +0 > S. 0:0(0) ack 1 <mss ${mss}>`,
+        { mtu },
+      );
+      runScript(`0 connect 80\n +0 > S 0:0(0) <mss ${mss},sackOK,TS val 1 ecr 0,nop,wscale 7>`, {
+        mtu,
+      });
+    },
+  );
 
   // biome-ignore format: a table
   const obeyed = [
@@ -50,28 +58,34 @@ describe('the MSS option', () => {
     { name: 'timestamps come out of the MSS', options: 'mss 1000,TS val 1 ecr 0', mtu: 1500, payload: 988 },
     { name: 'timestamps come out of the MTU', options: 'mss 1460,TS val 1 ecr 0', mtu: 1500, payload: 1448 },
   ];
-  test.each(obeyed)('$name: segments of $payload octets (RFC 9293 MUST-15, MUST-16)', ({ options, mtu, payload }) => {
-    if (!options.includes('TS')) expect(firstSegment(options, mtu)).toBe(payload);
-    else {
-      const bench = runScript(
-        `
+  test.each(obeyed)(
+    '$name: segments of $payload octets (RFC 9293 MUST-15, MUST-16)',
+    ({ options, mtu, payload }) => {
+      if (!options.includes('TS')) expect(firstSegment(options, mtu)).toBe(payload);
+      else {
+        const bench = runScript(
+          `
         0 listen 80
         0 < S 0:0(0) win 65535 <${options}>
         +0 > S. 0:0(0) ack 1 <mss 1460,TS val 1 ecr 1>
         +.1 < . 1:1(0) ack 1 win 65535 <nop,nop,TS val 2 ecr 1>
         +0 write(30000)
       `,
-        { allowLeftover: true, mtu },
-      );
-      expect((bench.outbox[0]?.octets.length as number) - 52).toBe(payload);
-    }
-  });
+          { allowLeftover: true, mtu },
+        );
+        expect((bench.outbox[0]?.octets.length as number) - 52).toBe(payload);
+      }
+    },
+  );
 
   // Linux: tcp_min_snd_mss = 48; data per segment is at least that without options
-  test.each([0, 1, 8, 12, 20, 47, 48])('of %d does not make segments of less than 48 octets (CVE-2019-11479)', (mss) => {
-    expect(firstSegment(`mss ${mss}`)).toBeGreaterThanOrEqual(mss === 0 ? 48 : 36);
-    expect(firstSegment(`mss ${mss}`)).toBeLessThanOrEqual(536);
-  });
+  test.each([0, 1, 8, 12, 20, 47, 48])(
+    'of %d does not make segments of less than 48 octets (CVE-2019-11479)',
+    (mss) => {
+      expect(firstSegment(`mss ${mss}`)).toBeGreaterThanOrEqual(mss === 0 ? 48 : 36);
+      expect(firstSegment(`mss ${mss}`)).toBeLessThanOrEqual(536);
+    },
+  );
 
   test.each([49, 64, 88, 256, 536])('of %d is obeyed exactly', (mss) => {
     expect(firstSegment(`mss ${mss}`)).toBe(mss);
@@ -80,15 +94,23 @@ describe('the MSS option', () => {
 
 test('no packet is over the MTU of the link, whatever is written (RFC 9293 MUST-16)', () => {
   for (const mtu of [576, 1280, 1500]) {
-    const bench = runScript(`${opening('mss 1460', 'mss ' + (mtu - 40))}\n +0 write(100000)`.replace(' <...>', ''), {
-      allowLeftover: true,
-      mtu,
-    });
+    const bench = runScript(
+      `${opening('mss 1460', 'mss ' + (mtu - 40))}\n +0 write(100000)`.replace(' <...>', ''),
+      {
+        allowLeftover: true,
+        mtu,
+      },
+    );
     expect(Math.max(...bench.outbox.map((o) => o.octets.length))).toBe(mtu);
   }
 });
 
 test('full-sized segments are sent while there is data for them (RFC 9293 SHLD-28)', () => {
-  const bench = runScript(`${opening('mss 1000', 'mss 1460')}\n +0 write(5500)`.replace(' <...>', ''), { allowLeftover: true });
-  expect(bench.outbox.map((o) => o.octets.length - 40)).toEqual([1000, 1000, 1000, 1000, 1000, 500]);
+  const bench = runScript(
+    `${opening('mss 1000', 'mss 1460')}\n +0 write(5500)`.replace(' <...>', ''),
+    { allowLeftover: true },
+  );
+  expect(bench.outbox.map((o) => o.octets.length - 40)).toEqual([
+    1000, 1000, 1000, 1000, 1000, 500,
+  ]);
 });

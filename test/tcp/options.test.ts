@@ -28,9 +28,12 @@ describe('options of a SYN', () => {
     { name: 'window scale of a wrong length', offer: 'mss 1000,raw 03 04 07 00', answer: 'mss 1460' },
     { name: 'timestamps of a wrong length', offer: 'mss 1000,raw 08 06 00 00 00 05', answer: 'mss 1460' },
   ];
-  test.each(offers)('$name: the answer offers what was offered and nothing else (RFC 9293 MUST-4, MUST-6)', ({ offer, answer }) => {
-    runScript(open(offer, answer));
-  });
+  test.each(offers)(
+    '$name: the answer offers what was offered and nothing else (RFC 9293 MUST-4, MUST-6)',
+    ({ offer, answer }) => {
+      runScript(open(offer, answer));
+    },
+  );
 
   // biome-ignore format: a table
   const malformed = [
@@ -42,18 +45,21 @@ describe('options of a SYN', () => {
     { name: 'a length far over the end', octets: '08 ff 00 00' },
     { name: 'a kind as the last octet', octets: '01 01 01 02' },
   ];
-  test.each(malformed)('$name neither hangs nor throws: dropped or ignored, and the next SYN works (RFC 9293 MUST-7)', ({ octets }) => {
-    const bench = runScript(
-      `
+  test.each(malformed)(
+    '$name neither hangs nor throws: dropped or ignored, and the next SYN works (RFC 9293 MUST-7)',
+    ({ octets }) => {
+      const bench = runScript(
+        `
       0 listen 80
       0 < S 0:0(0) win 65535 <raw ${octets}>
       +1 forget
     `,
-      { allowLeftover: true },
-    );
-    expect(bench.stack.counters.get('PortsideExceptions')).toBe(0);
-    runScript(PLAIN);
-  });
+        { allowLeftover: true },
+      );
+      expect(bench.stack.counters.get('PortsideExceptions')).toBe(0);
+      runScript(PLAIN);
+    },
+  );
 
   test('every kind with every length up to 40 is survived (RFC 9293 MUST-7)', () => {
     const bench = runScript('0 listen 80');
@@ -61,7 +67,14 @@ describe('options of a SYN', () => {
       for (let len = 0; len <= 40; len++) {
         const octets = [kind, len, ...Array.from({ length: 10 }, (_, i) => (kind * 7 + i) & 255)];
         bench.inject({
-          kind: 'tcp', flags: 2, pshOptional: false, seq: kind * 64 + len, len: 0, ack: null, win: 9, urg: 0,
+          kind: 'tcp',
+          flags: 2,
+          pshOptional: false,
+          seq: kind * 64 + len,
+          len: 0,
+          ack: null,
+          win: 9,
+          urg: 0,
           options: [{ kind: 'raw', octets }],
         });
       }
@@ -80,10 +93,13 @@ describe('options of other segments', () => {
     { name: 'RST', line: '< R. 1:1(0) ack 1 win 0 <mss 500,eol>', then: 'expect closed ECONNRESET' },
   ];
   test.each(segments)('$name may carry any option (RFC 9293 MUST-5)', ({ line, then }) => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 ${line}
       +0 ${then}
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('unknown options change nothing: data, ACK and FIN as without them (RFC 9293 MUST-6)', () => {
@@ -150,14 +166,17 @@ describe('options of other segments', () => {
 
 describe('window scale', () => {
   test('the window of SYN and SYN+ACK is not scaled (RFC 7323 §2.2)', () => {
-    runScript(`
+    runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 1000 <mss 1000,nop,wscale 7>
       +0 > S. 0:0(0) ack 1 win 64240 <mss 1460,nop,wscale 7>
       +.1 < . 1:1(0) ack 1 win 8
       +0 write(2000)
       +0 > . 1:1001(1000) ack 1
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('later windows are shifted by what the peer said (RFC 7323 §2.3)', () => {

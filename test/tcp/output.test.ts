@@ -18,12 +18,15 @@ describe('the Nagle algorithm', () => {
   });
 
   test('a full segment does not wait (RFC 9293 SHLD-7)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 write(100)
       +0 > P. 1:101(100) ack 1
       +.01 write(1100)
       +0 > . 101:1101(1000) ack 1
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('an idle connection sends at once (RFC 9293 SHLD-7)', () => {
@@ -80,14 +83,17 @@ describe('cork', () => {
   });
 
   test('full segments go all the same', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 cork
       +0 write(1500)
       +0 > . 1:1001(1000) ack 1
       +.1 > nothing
       +0 uncork
       +0 > P. 1001:1501(500) ack 1
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 });
 
@@ -103,7 +109,9 @@ describe('PSH', () => {
 
   test('data does not wait for a PUSH call: the last octet is sent in the end (RFC 9293 MUST-60)', () => {
     for (const n of [1, 999, 1000, 1001, 2500]) {
-      const bench = runScript(`${PLAIN}\n +0 write(${n})\n +1 expect open`, { allowLeftover: true });
+      const bench = runScript(`${PLAIN}\n +0 write(${n})\n +1 expect open`, {
+        allowLeftover: true,
+      });
       expect(bench.socket.unsent).toBe(0);
     }
   });
@@ -119,23 +127,29 @@ describe('PSH', () => {
 
 describe('every packet', () => {
   test('carries the type of service that the program has set, and it may change (RFC 9293 MUST-48, SHLD-21)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 tos 40
       +0 write(100)
       +.1 < . 1:1(0) ack 101 win 65535
       +0 tos 96
       +0 write(100)
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.outbox.map((o) => o.octets[1])).toEqual([40, 96]);
   });
 
   test('carries the TTL that the program has set, 64 before (RFC 9293 MUST-49)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 write(100)
       +.1 < . 1:1(0) ack 101 win 65535
       +0 ttl 7
       +0 write(100)
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.outbox.map((o) => o.octets[8])).toEqual([64, 7]);
   });
 
@@ -151,8 +165,8 @@ describe('every packet', () => {
     expect(segment.length).toBeGreaterThan(0);
     const before = bench.stack.counters.get('TcpInSegs');
     const octets = Uint8Array.from([
-      0x45, 0, 0, 41, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 51, 100, 9, 192, 0, 2, 1,
-      0xd4, 0x31, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0x12, 0x34, 0, 0, 65,
+      0x45, 0, 0, 41, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 51, 100, 9, 192, 0, 2, 1, 0xd4, 0x31, 0, 80,
+      0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0x12, 0x34, 0, 0, 65,
     ]);
     let sum = 0;
     for (let i = 0; i < 20; i += 2) sum += (octets[i] as number) * 256 + (octets[i + 1] as number);
@@ -183,7 +197,8 @@ describe('write and send', () => {
   });
 
   test('send takes what the buffer has room for, and writable follows (backpressure)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 send(3000, 2000)
       +0 > . 1:1001(1000) ack 1
       +0 > P. 1001:2001(1000) ack 1
@@ -191,6 +206,8 @@ describe('write and send', () => {
       +0 expect writable
       +0 send(100, 100)
       +0 > P. 2001:2101(100) ack 1
-    `, { config: { tcp: { sndBufInitial: 2000, sndBufMax: 2000 } } });
+    `,
+      { config: { tcp: { sndBufInitial: 2000, sndBufMax: 2000 } } },
+    );
   });
 });

@@ -12,7 +12,8 @@ const acksIn = (bench: ScriptBench): number =>
 /** Out of quick-ACK mode: 40 segments of data have come in order. */
 function settled(opening: string): string {
   let script = opening;
-  for (let i = 0; i < 40; i++) script += `+.05 < P. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1 win 65535\n`;
+  for (let i = 0; i < 40; i++)
+    script += `+.05 < P. ${1 + i * 1000}:${1001 + i * 1000}(1000) ack 1 win 65535\n`;
   return `${script} +.1 forget\n`;
 }
 
@@ -56,7 +57,17 @@ describe('acknowledgments', () => {
     const bench = runScript(`${PLAIN}`);
     // three segments handed over in one turn of the driver, one drain at its end
     for (let i = 0; i < 3; i++) {
-      bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1 + i * 1000, len: 1000, ack: 1, win: 9000, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 16,
+        pshOptional: false,
+        seq: 1 + i * 1000,
+        len: 1000,
+        ack: 1,
+        win: 9000,
+        urg: 0,
+        options: [],
+      });
     }
     bench.call('expect', ['data', '3000']);
     const last = bench.outbox.at(-1)?.octets as Uint8Array;
@@ -93,12 +104,16 @@ describe('acknowledgments', () => {
   });
 
   test('never name what has not come (RFC 9293 §3.4)', () => {
-    const bench = runScript(`${settled(PLAIN)}
+    const bench = runScript(
+      `${settled(PLAIN)}
       +0 < . 45001:46001(1000) ack 1 win 65535
       +0 < . 50001:51001(1000) ack 1 win 65535
       +1 expect open
-    `, { allowLeftover: true });
-    for (const { octets } of bench.outbox) expect(new DataView(octets.buffer).getUint32(28)).toBe(40_001);
+    `,
+      { allowLeftover: true },
+    );
+    for (const { octets } of bench.outbox)
+      expect(new DataView(octets.buffer).getUint32(28)).toBe(40_001);
   });
 });
 
@@ -124,16 +139,22 @@ describe('segments out of order', () => {
     { name: 'over the right edge', second: '1501:2501(1000)' },
     { name: 'around', second: '901:2101(1200)' },
   ];
-  test.each(overlaps)('that overlap $name give the same stream (RFC 9293 §3.10.7.4)', ({ second }) => {
-    // the kit compares every delivered octet with the stream
-    runScript(`${PLAIN}
+  test.each(overlaps)(
+    'that overlap $name give the same stream (RFC 9293 §3.10.7.4)',
+    ({ second }) => {
+      // the kit compares every delivered octet with the stream
+      runScript(
+        `${PLAIN}
       +0 < . 1001:2001(1000) ack 1 win 65535
       +0 < . ${second} ack 1 win 65535
       +0 < . 1:1201(1200) ack 1 win 65535
       +0 < . 1201:3001(1800) ack 1 win 65535
       +0 expect data 3000
-    `, { allowLeftover: true });
-  });
+    `,
+        { allowLeftover: true },
+      );
+    },
+  );
 
   test('across the wrap of sequence numbers are put right (RFC 9293 §3.4)', () => {
     for (const isn of [-1, -2, -500, -1500, -2500, 2 ** 31 - 500, 2 ** 31 - 1]) {
@@ -301,7 +322,17 @@ describe('overlapping octets that differ', () => {
     };
     forged(1001, 1000);
     forged(1501, 500);
-    bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 1000, ack: 1, win: 9000, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 16,
+      pshOptional: false,
+      seq: 1,
+      len: 1000,
+      ack: 1,
+      win: 9000,
+      urg: 0,
+      options: [],
+    });
     forged(1, 500); // old by now
     // the kit throws in `data` if one octet is not the stream's
     bench.call('expect', ['data', '2000']);

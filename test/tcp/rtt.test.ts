@@ -46,12 +46,15 @@ describe('the retransmission timeout', () => {
   });
 
   test('a retransmission gives no measurement without timestamps (RFC 9293 MUST-18, Karn)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 write(100)
       +0 > P. 1:101(100) ack 1
       +.15~+.35 > P. 1:101(100) ack 1
       +2 < . 1:1(0) ack 101 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().rtt).toBe(100_000);
   });
 
@@ -71,12 +74,15 @@ describe('the retransmission timeout', () => {
   });
 
   test('keeps the doubled value for new data until a measurement can be made (RFC 6298 §5, Karn)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 write(1000)
       +0 > P. 1:1001(1000) ack 1
       +1.5 forget
       +.05 < . 1:1(0) ack 1001 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     // nothing measured: SRTT is what the handshake gave
     expect(bench.socket.info().rtt).toBe(100_000);
   });
@@ -92,10 +98,13 @@ describe('the retransmission timeout', () => {
   });
 
   test('is at most 120 s (RFC 6298 §2.5)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 write(1000)
       +800 expect open
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     const times = bench.outbox.map((o) => o.atUs / 1e6);
     const gaps = times.slice(1).map((t, i) => t - (times[i] as number));
     expect(Math.max(...gaps)).toBeGreaterThan(100);
@@ -105,13 +114,16 @@ describe('the retransmission timeout', () => {
 
 describe('with timestamps', () => {
   test('an ACK of a retransmission measures by its echo (RFC 7323 §4.1)', () => {
-    const bench = runScript(`${STAMPED}
+    const bench = runScript(
+      `${STAMPED}
       +0 write(1000)
       +0 > . 1:989(988) ack 1 <...>
       +0 > P. 989:1001(12) ack 1 <...>
       +.4 forget
       +.1 < . 1:1(0) ack 1001 win 65535 <nop,nop,TS val 700 ecr 800>
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     // 0.5 s since TSval 800 (at 0.1 s): SRTT = 7/8 * 100 + 1/8 * 500
     expect(bench.socket.info().rtt).toBeGreaterThan(140_000);
     expect(bench.socket.info().rtt).toBeLessThan(160_000);

@@ -66,12 +66,15 @@ describe('TIME-WAIT', () => {
   });
 
   test('an old duplicate with data is acknowledged and changes nothing (RFC 1337 §2)', () => {
-    runScript(`${TIME_WAIT}
+    runScript(
+      `${TIME_WAIT}
       +1 < P. 1:101(100) ack 2 win 65535
       +0 > . 2:2(0) ack 2
       +1 < P. 2:102(100) ack 2 win 65535
       +0~+1 expect data 0
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   // biome-ignore format: a table
@@ -83,12 +86,16 @@ describe('TIME-WAIT', () => {
     { name: 'no timestamp and a newer number', syn: 'S 5000:5000(0) win 9 <mss 1000,sackOK>', ack: 5001, accepted: true },
     { name: 'no timestamp and an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000,sackOK>', ack: 0, accepted: false },
   ];
-  test.each(stamped)('after timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2)', ({ syn, ack, accepted }) => {
-    const bench = runScript(`${STAMPED_TIME_WAIT}\n +1 < ${syn}`, { allowLeftover: true });
-    const synAcks = bench.outbox.filter((o) => o.octets[33] === 0x12);
-    expect(synAcks.length).toBe(accepted ? 1 : 0);
-    if (accepted) expect(new DataView((synAcks[0]?.octets as Uint8Array).buffer).getInt32(28)).toBe(ack);
-  });
+  test.each(stamped)(
+    'after timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2)',
+    ({ syn, ack, accepted }) => {
+      const bench = runScript(`${STAMPED_TIME_WAIT}\n +1 < ${syn}`, { allowLeftover: true });
+      const synAcks = bench.outbox.filter((o) => o.octets[33] === 0x12);
+      expect(synAcks.length).toBe(accepted ? 1 : 0);
+      if (accepted)
+        expect(new DataView((synAcks[0]?.octets as Uint8Array).buffer).getInt32(28)).toBe(ack);
+    },
+  );
 
   // biome-ignore format: a table
   const plain = [
@@ -96,10 +103,13 @@ describe('TIME-WAIT', () => {
     { name: 'an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000>', accepted: false },
     { name: 'timestamps and an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000,TS val 1 ecr 0>', accepted: true },
   ];
-  test.each(plain)('without timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2)', ({ syn, accepted }) => {
-    const bench = runScript(`${TIME_WAIT}\n +1 < ${syn}`, { allowLeftover: true });
-    expect(bench.outbox.filter((o) => o.octets[33] === 0x12).length).toBe(accepted ? 1 : 0);
-  });
+  test.each(plain)(
+    'without timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2)',
+    ({ syn, accepted }) => {
+      const bench = runScript(`${TIME_WAIT}\n +1 < ${syn}`, { allowLeftover: true });
+      expect(bench.outbox.filter((o) => o.octets[33] === 0x12).length).toBe(accepted ? 1 : 0);
+    },
+  );
 
   test('the new connection begins behind the numbers of the old one (RFC 9293 §3.4.2, RFC 1122 §4.2.2.13)', () => {
     for (let seed = 1; seed <= 5; seed++) {

@@ -21,35 +21,46 @@ describe('a peer that is dead', () => {
   });
 
   test('at least three retransmissions before any thought of giving up (RFC 9293 SHLD-10)', () => {
-    const bench = runScript(`${PLAIN}\n +0 write(1000)\n +2000 expect closed ETIMEDOUT`, { allowLeftover: true });
+    const bench = runScript(`${PLAIN}\n +0 write(1000)\n +2000 expect closed ETIMEDOUT`, {
+      allowLeftover: true,
+    });
     expect(bench.outbox.length).toBeGreaterThanOrEqual(4);
     expect(bench.stack.counters.get('TcpExtTCPAbortOnTimeout')).toBe(1);
   });
 
   test('the program sets its own limit per connection (RFC 9293 MUST-21)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 user_timeout 5000
       +0 write(1000)
       +4 expect open
       +8 expect closed ETIMEDOUT
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('a FIN that nobody acknowledges gives up as well (RFC 9293 MUST-20)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 shutdown
       +2000 expect closed ETIMEDOUT
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('an ACK at any time before starts the count anew (RFC 9293 §3.8.3)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 write(2000)
       +300 < . 1:1(0) ack 1001 win 65535
       +300 < . 1:1(0) ack 2001 win 65535
       +0 expect open
       +0 expect written 1
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 });
 
@@ -93,7 +104,17 @@ describe('a window of zero', () => {
       if (bench.outbox.length === 0) continue;
       bench.outbox.length = 0;
       probes++;
-      bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack: 1001, win: 0, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 16,
+        pshOptional: false,
+        seq: 1,
+        len: 0,
+        ack: 1001,
+        win: 0,
+        urg: 0,
+        options: [],
+      });
     }
     expect(probes).toBeGreaterThan(500);
     expect(bench.socket.info().state).toBe('ESTAB');
@@ -115,7 +136,17 @@ describe('a window of zero', () => {
     const bench = runScript(`${SHUT}\n +2 forget`, { allowLeftover: true });
     for (let i = 0; i < 5 && bench.outbox.length === 0; i++) bench.runTo(bench.nextEventUs());
     bench.outbox.length = 0;
-    bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack: 1001, win: 60_000, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 16,
+      pshOptional: false,
+      seq: 1,
+      len: 0,
+      ack: 1001,
+      win: 60_000,
+      urg: 0,
+      options: [],
+    });
     expect(bench.outbox.map((o) => o.octets.length)).toEqual([1040, 1040]);
   });
 
@@ -126,7 +157,17 @@ describe('a window of zero', () => {
     bench.outbox.length = 0;
     const taken = probe.length - 40;
     const ack = 1001 + taken;
-    bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack, win: 60_000, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 16,
+      pshOptional: false,
+      seq: 1,
+      len: 0,
+      ack,
+      win: 60_000,
+      urg: 0,
+      options: [],
+    });
     expect(bench.outbox.reduce((n, o) => n + o.octets.length - 40, 0)).toBe(2000 - taken);
   });
 
@@ -157,24 +198,30 @@ describe('keep-alive', () => {
   });
 
   test('probes an idle connection at the set interval, without data (RFC 9293 MUST-24, MUST-27, SHLD-12)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 keepalive on 10000 5000 3
       +10 > . 0:0(0) ack 1
       +5 > . 0:0(0) ack 1
       +5 > . 0:0(0) ack 1
       +5 expect closed ETIMEDOUT
-    `, { allowLeftover: true, toleranceMs: 300 });
+    `,
+      { allowLeftover: true, toleranceMs: 300 },
+    );
   });
 
   test('one lost probe is not death (RFC 9293 MUST-29)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 keepalive on 10000 5000 3
       +10 > . 0:0(0) ack 1
       +5 > . 0:0(0) ack 1
       +.1 < . 1:1(0) ack 1 win 65535
       +9 > nothing
       +0 expect open
-    `, { toleranceMs: 300 });
+    `,
+      { toleranceMs: 300 },
+    );
   });
 
   test('a peer that answers lives for ever (RFC 9293 §3.8.4)', () => {
@@ -185,18 +232,31 @@ describe('keep-alive', () => {
       if (bench.outbox.length === 0) continue;
       bench.outbox.length = 0;
       probes++;
-      bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack: 1, win: 9, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 16,
+        pshOptional: false,
+        seq: 1,
+        len: 0,
+        ack: 1,
+        win: 9,
+        urg: 0,
+        options: [],
+      });
     }
     expect(probes).toBeGreaterThan(300);
     expect(bench.socket.info().state).toBe('ESTAB');
   });
 
   test('says nothing while data is under way (RFC 9293 MUST-26)', () => {
-    const bench = runScript(`${PLAIN}
+    const bench = runScript(
+      `${PLAIN}
       +0 keepalive on 1000 1000 3
       +0 write(100)
       +20 expect open
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     // every packet is the data again, never a bare probe
     expect(bench.outbox.filter((o) => o.octets.length === 40)).toEqual([]);
   });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
-import { type ScriptBench } from '../kit/script-bench.ts';
+import type { ScriptBench } from '../kit/script-bench.ts';
 import { PLAIN } from './openings.ts';
 
 const withWindow = (win: number): string => `
@@ -14,7 +14,8 @@ const withWindow = (win: number): string => `
 
 const payloads = (bench: ScriptBench): number[] =>
   bench.outbox.map((o) => o.octets.length - 20 - ((o.octets[32] as number) >> 4) * 4);
-const windowOf = (octets: Uint8Array): number => (octets[34] as number) * 256 + (octets[35] as number);
+const windowOf = (octets: Uint8Array): number =>
+  (octets[34] as number) * 256 + (octets[35] as number);
 
 describe('the sender', () => {
   test('stays within the offered window (RFC 9293 §3.8.6)', () => {
@@ -74,41 +75,70 @@ describe('the sender', () => {
   });
 
   test('a window taken back to zero is probed, and octets beyond it are no reason to give up (RFC 9293 MUST-35, SHLD-17)', () => {
-    const bench = runScript(`${withWindow(4000)}
+    const bench = runScript(
+      `${withWindow(4000)}
       +0 write(4000)
       +0 forget
       +.1 < . 1:1(0) ack 1001 win 0
       +0 forget
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     let answered = 0;
     while (bench.elapsedUs < 3600e6 && answered < 500) {
       bench.runTo(Math.min(bench.nextEventUs(), 3600e6));
       if (bench.outbox.length === 0) continue;
       bench.outbox.length = 0;
       answered++;
-      bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack: 1001, win: 0, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 16,
+        pshOptional: false,
+        seq: 1,
+        len: 0,
+        ack: 1001,
+        win: 0,
+        urg: 0,
+        options: [],
+      });
     }
     expect(answered).toBeGreaterThan(20);
     expect(bench.socket.info().state).toBe('ESTAB');
-    bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack: 4001, win: 4000, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 16,
+      pshOptional: false,
+      seq: 1,
+      len: 0,
+      ack: 4001,
+      win: 4000,
+      urg: 0,
+      options: [],
+    });
     expect(bench.socket.info().send_q).toBe(0);
   });
 
   test('an old segment does not bring an old window back (RFC 9293 §3.10.7.4, SND.WL1)', () => {
-    const bench = runScript(`${withWindow(4000)}
+    const bench = runScript(
+      `${withWindow(4000)}
       +0 < P. 1:101(100) ack 1 win 4000
       +0 < P. 101:201(100) ack 1 win 3000
       +0 < . 51:51(0) ack 1 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().snd_wnd).toBe(3000);
   });
 
   test('an old ACK number does not bring an old window back (RFC 9293 §3.10.7.4, SND.WL2)', () => {
-    const bench = runScript(`${withWindow(4000)}
+    const bench = runScript(
+      `${withWindow(4000)}
       +0 write(2000)
       +.1 < . 1:1(0) ack 2001 win 3000
       +0 < . 1:1(0) ack 1001 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().snd_wnd).toBe(3000);
   });
 });
@@ -124,7 +154,17 @@ describe('the receiver', () => {
       const room = bench.socket.info().rcv_wnd;
       const len = Math.min(1000, room);
       if (len === 0) break;
-      bench.inject({ kind: 'tcp', flags: 24, pshOptional: false, seq: nxt, len, ack: 1, win: 65_535, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 24,
+        pshOptional: false,
+        seq: nxt,
+        len,
+        ack: 1,
+        win: 65_535,
+        urg: 0,
+        options: [],
+      });
       nxt += len;
       bench.runTo(bench.elapsedUs + 300_000);
     }
@@ -145,7 +185,17 @@ describe('the receiver', () => {
   test('data at a closed window is refused and acknowledged (RFC 9293 §3.10.7.4)', () => {
     const { bench, nxt } = filled();
     bench.outbox.length = 0;
-    bench.inject({ kind: 'tcp', flags: 24, pshOptional: false, seq: nxt, len: 1, ack: 1, win: 65_535, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 24,
+      pshOptional: false,
+      seq: nxt,
+      len: 1,
+      ack: 1,
+      win: 65_535,
+      urg: 0,
+      options: [],
+    });
     expect(bench.outbox.length).toBe(1);
     const answer = bench.outbox[0]?.octets as Uint8Array;
     expect(new DataView(answer.buffer).getUint32(28)).toBe(nxt);
@@ -155,7 +205,17 @@ describe('the receiver', () => {
   test('an ACK at a closed window is processed (RFC 9293 §3.10.7.4)', () => {
     const { bench, nxt } = filled();
     bench.call('write', ['500']);
-    bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: nxt, len: 0, ack: 501, win: 65_535, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 16,
+      pshOptional: false,
+      seq: nxt,
+      len: 0,
+      ack: 501,
+      win: 65_535,
+      urg: 0,
+      options: [],
+    });
     expect(bench.socket.info().send_q).toBe(0);
   });
 
@@ -178,7 +238,17 @@ describe('the receiver', () => {
     for (let i = 0; i < 400; i++) {
       const len = Math.min(1000, bench.socket.info().rcv_wnd);
       if (len > 0) {
-        bench.inject({ kind: 'tcp', flags: 24, pshOptional: false, seq: nxt, len, ack: 1, win: 65_535, urg: 0, options: [] });
+        bench.inject({
+          kind: 'tcp',
+          flags: 24,
+          pshOptional: false,
+          seq: nxt,
+          len,
+          ack: 1,
+          win: 65_535,
+          urg: 0,
+          options: [],
+        });
         nxt += len;
       }
       if (i % 3 === 2) {
@@ -202,18 +272,31 @@ describe('the receiver', () => {
     const bench = runScript(`${PLAIN}\n +0 pause`, { config, allowLeftover: true });
     const room = bench.socket.info().rcv_wnd;
     for (let at = 0; at < room + 5000; at += 1000) {
-      bench.inject({ kind: 'tcp', flags: 24, pshOptional: false, seq: 1 + at, len: 1000, ack: 1, win: 65_535, urg: 0, options: [] });
+      bench.inject({
+        kind: 'tcp',
+        flags: 24,
+        pshOptional: false,
+        seq: 1 + at,
+        len: 1000,
+        ack: 1,
+        win: 65_535,
+        urg: 0,
+        options: [],
+      });
     }
     expect(bench.socket.info().recv_q).toBeLessThanOrEqual(room);
   });
 
   test('the window grows when the program keeps up with a fast peer (auto-tuning)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7>
       +0 > S. 0:0(0) ack 1 <...>
       +.02 < . 1:1(0) ack 1 win 512 <nop,nop,TS val 2 ecr 1>
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     const before = bench.socket.info().rcv_wnd;
     let nxt = 1;
     let stamp = 10;
@@ -224,7 +307,14 @@ describe('the receiver', () => {
       const echo = bench.elapsedUs / 1000 - 20;
       while (nxt + 1448 <= edge) {
         bench.inject({
-          kind: 'tcp', flags: 16, pshOptional: false, seq: nxt, len: 1448, ack: 1, win: 512, urg: 0,
+          kind: 'tcp',
+          flags: 16,
+          pshOptional: false,
+          seq: nxt,
+          len: 1448,
+          ack: 1,
+          win: 512,
+          urg: 0,
           options: [{ kind: 'TS', val: stamp, ecr: echo }],
         });
         nxt += 1448;

@@ -1,6 +1,6 @@
-// BBR, version 1 semantics (draft-cardwell-iccrg-bbr-congestion-control-00): a model of the path from
-// the largest delivery rate of ten rounds and the smallest RTT of ten seconds; it paces at gains
-// around the bandwidth and keeps about two bandwidth-delay products in flight.
+// BBR, version 1 semantics (draft-cardwell-iccrg-bbr-congestion-control-00): a model of the path
+// from the largest delivery rate of ten rounds and the smallest RTT of ten seconds; it paces at
+// gains around the bandwidth and keeps about two bandwidth-delay products in flight.
 // @hot
 
 import { below } from '../../base/random.ts';
@@ -60,7 +60,7 @@ class Bbr implements Controller {
   readonly drives = true;
 
   start(t: Tcb): CongestionMemory | null {
-    const m = startedMemory();
+    const m = grownMemory();
     m.roundDelivered = t.delivered;
     if (Number.isFinite(t.minRttUs)) m.minRttUs = t.minRttUs;
     m.minRttAtUs = t.layer.ip.nowUs;
@@ -107,7 +107,7 @@ class Bbr implements Controller {
   }
 }
 
-function startedMemory(): BbrMemory {
+function grownMemory(): BbrMemory {
   return new BbrMemory();
 }
 
@@ -151,7 +151,8 @@ function updateBandwidth(t: Tcb, m: BbrMemory, pass: AckPass): void {
   const at = m.round % BW_ROUNDS;
   if (rate > (m.rates[at] as number)) m.rates[at] = rate;
   let most = 0;
-  for (let i = 0; i < BW_ROUNDS; i++) if ((m.rates[i] as number) > most) most = m.rates[i] as number;
+  for (let i = 0; i < BW_ROUNDS; i++)
+    if ((m.rates[i] as number) > most) most = m.rates[i] as number;
   m.bw = most;
 }
 

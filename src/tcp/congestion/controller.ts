@@ -1,5 +1,6 @@
-// What the engine asks of a congestion controller. cwnd and ssthresh are wire segments, as in Linux.
-// A controller is stateless; what it remembers of a connection is in the object that `start` makes.
+// What the engine asks of a congestion controller. cwnd and ssthresh are wire segments, as in
+// Linux. A controller is stateless; what it remembers of a connection is in the object that `start`
+// makes.
 
 import type { AckPass } from '../ack-pass.ts';
 import type { Tcb } from '../tcb.ts';
@@ -38,7 +39,10 @@ export function useController(t: Tcb, controller: Controller): void {
   t.congestionMemory = controller.start(t);
 }
 
-/** Slow start (RFC 5681 §3.1 with L = unlimited per RFC 3465 for stretch ACKs); the rest is answered. */
+/**
+ * Slow start (RFC 5681 §3.1 with L = unlimited per RFC 3465 for stretch ACKs); the rest is
+ * answered.
+ */
 export function slowStart(t: Tcb, acked: number): number {
   const cwnd = Math.min(t.cwnd + acked, t.ssthresh);
   const rest = acked - (cwnd - t.cwnd);

@@ -36,7 +36,7 @@ class Cubic implements Controller {
   readonly drives = false;
 
   start(_t: Tcb): CongestionMemory | null {
-    return startedMemory();
+    return grownMemory();
   }
 
   ssthresh(t: Tcb): number {
@@ -112,7 +112,7 @@ class Cubic implements Controller {
   }
 }
 
-function startedMemory(): CubicMemory {
+function grownMemory(): CubicMemory {
   return new CubicMemory();
 }
 

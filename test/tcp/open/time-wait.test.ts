@@ -27,11 +27,31 @@ describe('TIME-WAIT', () => {
     const bench = runScript(script, { config: { tcp: { maxTimeWait: 16 } } });
     // the last one is there, the first has given way
     bench.call('use', ['P59']);
-    bench.inject({ kind: 'tcp', flags: 17, pshOptional: false, seq: 1, len: 0, ack: 2, win: 9, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 17,
+      pshOptional: false,
+      seq: 1,
+      len: 0,
+      ack: 2,
+      win: 9,
+      urg: 0,
+      options: [],
+    });
     expect(flagsSent(bench)).toEqual([0x10]);
     bench.outbox.length = 0;
     bench.call('use', ['P0']);
-    bench.inject({ kind: 'tcp', flags: 17, pshOptional: false, seq: 1, len: 0, ack: 2, win: 9, urg: 0, options: [] });
+    bench.inject({
+      kind: 'tcp',
+      flags: 17,
+      pshOptional: false,
+      seq: 1,
+      len: 0,
+      ack: 2,
+      win: 9,
+      urg: 0,
+      options: [],
+    });
     expect(flagsSent(bench)).toEqual([0x04]);
     expect(bench.stack.counters.get('TcpExtTCPTimeWaitOverflow')).toBeGreaterThan(0);
   });
