@@ -131,8 +131,11 @@ export class Bed {
     return this.sink.totals[0] as number;
   }
 
-  /** Opens one connection from the peer to PORT. */
-  connect(noDelay = false): TcpSocket {
+  /**
+   * Opens one connection from the peer to PORT.
+   * @param mss what the peer's SYN asks for; 12 octets of it go to timestamps
+   */
+  connect(noDelay = false, mss = MSS + 12): TcpSocket {
     const { stack, sink } = this;
     stack.listen({
       port: PORT,
@@ -144,19 +147,19 @@ export class Bed {
         },
       },
     });
-    this.#handshake();
+    this.#handshake(mss);
     if (this.socket === null) throw new Error('the handshake has failed');
     return this.socket;
   }
 
-  #handshake(): void {
-    // SYN with MSS 1460, SACK permitted, timestamps, window scale 10
+  #handshake(mss: number): void {
+    // SYN with MSS, SACK permitted, timestamps, window scale 10
     const off = this.#base;
     const view = this.#view;
     this.#seq = 1000;
     this.#header(off, 6, TCP_HEADER + 8);
     this.#tcp(off + IP_HEADER, TCP_HEADER + 8, 0x02);
-    view.setInt32(off + IP_HEADER + 20, 0x020405b4);
+    view.setInt32(off + IP_HEADER + 20, 0x02040000 | mss);
     view.setInt32(off + IP_HEADER + 24, 0x0402080a);
     view.setInt32(off + IP_HEADER + 28, this.#tsVal);
     view.setInt32(off + IP_HEADER + 32, 0);

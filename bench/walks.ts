@@ -76,7 +76,7 @@ function acksIn(packets: number): Walk {
   };
 }
 
-/** Small messages, a segment each; every eighth turn all of them are acknowledged. */
+/** Small messages as of a chat or a remote shell, each in a turn of its own. */
 function smallOut(): Walk {
   const packets = 8;
   const message = new Uint8Array(64).fill(0x61);
@@ -99,6 +99,32 @@ function smallOut(): Walk {
         },
         () => bed.link.sndNxt,
       );
+    },
+  };
+}
+
+/** The same to a peer with so small an MSS, and no offload, that each message is a segment. */
+function segmentsOut(): Walk {
+  const packets = 32;
+  const message = new Uint8Array(64).fill(0x61);
+  return {
+    name: 'out: send() of 64 octets, 32 segments a turn, an ACK for all',
+    packets,
+    turns: 2,
+    octets: 64,
+    start() {
+      const bed = new Bed({ tcp: { initialCwnd: 2 * packets, gsoMaxOctets: 116 } });
+      const s = bed.connect(true, 76);
+      bed.lay(1, 0);
+      const before = bed.link.packets;
+      const turn = (): void => {
+        for (let i = 0; i < packets; i++) s.send(message, 0, 64);
+        bed.turn();
+        bed.acks(1, packets * 64);
+      };
+      turn();
+      if (bed.link.packets - before !== packets) throw new Error('not a segment for each message');
+      return watched(turn, () => bed.link.sndNxt);
     },
   };
 }
@@ -203,6 +229,7 @@ export const WALKS: readonly Walk[] = [
   dataIn(SUPER, 8),
   acksIn(32),
   smallOut(),
+  segmentsOut(),
   largeOut(),
   datagramsIn(64),
   datagramsIn(1472),

@@ -25,6 +25,7 @@ export class Deadlines {
   #tick = 0;
   #armed = 0;
   #now = 0;
+  #soonest = NEVER;
   #due: Int32Array = new Int32Array(64);
   #dueSize = 0;
 
@@ -68,7 +69,12 @@ export class Deadlines {
     this.#moved(id);
   }
 
-  /** Sets the deadline `delayUs` (an int32) after the time of the last `expire`. */
+  /** The time that `after` counts from; nothing expires yet. */
+  tick(now: number): void {
+    this.#now = now;
+  }
+
+  /** Sets the deadline `delayUs` (an int32) after the time of the last `tick` or `expire`. */
   after(id: number, delayUs: number): void {
     // Not through `set`: a float64 that crosses a call is boxed, 16 octets for each segment sent.
     if (id >= this.#deadline.length) this.#grow(id);
@@ -96,8 +102,14 @@ export class Deadlines {
 
   /** A time not after the earliest deadline; NEVER when none is armed. Waking early is harmless. */
   next(): number {
-    if (this.#armed === 0) return NEVER;
-    let earliest = NEVER;
+    // Small, so that it is inlined and the time comes out of its field without being boxed.
+    this.#soonest = NEVER;
+    if (this.#armed !== 0) this.#look();
+    return this.#soonest;
+  }
+
+  /** Brings #soonest to the earliest deadline. */
+  #look(): void {
     for (let level = 0; level < LEVELS; level++) {
       if (this.#counts[level] === 0) continue;
       const span = SPAN[level] as number;
@@ -106,26 +118,33 @@ export class Deadlines {
         const slot = (from + i) & (PLACES - 1);
         if (this.#first[level * PLACES + slot] === NONE) continue;
         let at = (from + i) * span * TICK_US;
-        // An entry that was moved later still hangs here: look no further than this place's end,
-        // for the places behind it may hold earlier deadlines.
-        if (level === 0) at = Math.min(this.#earliestIn(slot), at + TICK_US);
-        if (at < earliest) earliest = at;
+        if (level === 0) {
+          // An entry that was moved later still hangs here: look no further than this place's end,
+          // for the places behind it may hold earlier deadlines.
+          this.#lookAt(slot);
+          at += TICK_US;
+        }
+        if (at < this.#soonest) this.#soonest = at;
         break;
       }
     }
-    return earliest;
   }
 
   /** Moves the wheel to `now` and gathers the ids that are due in `due(0..dueSize-1)`. */
   expire(now: number): number {
-    this.#dueSize = 0;
     this.#now = now;
+    return this.#expire();
+  }
+
+  #expire(): number {
+    this.#dueSize = 0;
+    const now = this.#now;
     const target = Math.floor(now / TICK_US);
-    this.#sweep(now);
+    this.#sweep();
     while (this.#tick < target) {
       this.#tick = Math.min(this.#nextStop(), target);
       if ((this.#tick & (PLACES - 1)) === 0) this.#cascade(1);
-      this.#sweep(now);
+      this.#sweep();
     }
     return this.#dueSize;
   }
@@ -155,8 +174,9 @@ export class Deadlines {
     }
   }
 
-  #sweep(now: number): void {
+  #sweep(): void {
     if (this.#counts[0] === 0) return;
+    const now = this.#now;
     let id = this.#first[this.#tick & (PLACES - 1)] as number;
     while (id !== NONE) {
       const following = this.#next[id] as number;
@@ -177,13 +197,12 @@ export class Deadlines {
     }
   }
 
-  #earliestIn(slot: number): number {
-    let earliest = NEVER;
+  /** The earliest deadline of the entries that hang on one place of the first level. */
+  #lookAt(slot: number): void {
     for (let id = this.#first[slot] as number; id !== NONE; id = this.#next[id] as number) {
       const at = this.#deadline[id] as number;
-      if (at < earliest) earliest = at;
+      if (at < this.#soonest) this.#soonest = at;
     }
-    return earliest;
   }
 
   #link(id: number): void {

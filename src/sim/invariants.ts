@@ -65,7 +65,7 @@ export class Invariants implements PacketWatch {
     if (size > 0 && w.data + size > mtu) return this.#broken(host, 'GSO segment over the MTU');
     if (w.protocol !== Proto.TCP || w.mf || w.fragOff > 0) return;
     if (!w.df) this.#broken(host, 'TCP without DF');
-    const flow = this.#flow(host);
+    const flow = this.#freshFlow(host);
     const out = flow.of(host);
     const back = flow.against(host);
     this.#enterTurn(out);
@@ -124,6 +124,17 @@ export class Invariants implements PacketWatch {
     return flow;
   }
 
+  /** A SYN that opens a new connection with the same four numbers makes both ways begin anew. */
+  #freshFlow(host: string): Flow {
+    const w = this.#wire;
+    const flow = this.#flow(host);
+    const out = flow.of(host);
+    const opens = (w.flags & (Bit.SYN | Bit.ACK)) === Bit.SYN && out.synSent;
+    if (!opens || (out.iss === w.seq && out.una === 0)) return flow;
+    this.flows.delete(flow.name);
+    return this.#flow(host);
+  }
+
   #enterTurn(way: Way): void {
     if (way.turn === this.#turn) return;
     way.turn = this.#turn;
@@ -152,11 +163,6 @@ export class Invariants implements PacketWatch {
 
   #sentSyn(host: string, out: Way, back: Way): void {
     const w = this.#wire;
-    if (out.synSent && out.iss !== w.seq) {
-      // A new connection with the same four numbers: both ways begin anew.
-      this.flows.delete(this.#flow(host).name);
-      return this.#sentSyn(host, this.#flow(host).of(host), this.#flow(host).against(host));
-    }
     if (!out.synSent) {
       out.synSent = true;
       out.iss = w.seq;

@@ -114,6 +114,11 @@ export class End implements TcpHandler {
     return this.hasEnded && this.sent >= this.received;
   }
 
+  /** Had everything, closed, and the last acknowledgment never came. */
+  get orphanGaveUp(): boolean {
+    return this.didClose && this.hasEnded && this.code === Code.ETIMEDOUT;
+  }
+
   /** Buffers that the stack still has. */
   get lent(): number {
     return this.#lent.length;
@@ -306,9 +311,13 @@ export class Conversation {
     return this.server.socket === null || this.server.code !== null;
   }
 
-  /** The client's last ACK never came and the server has given up: the client cannot know. */
+  /**
+   * One end is gone and the other cannot know: the client's last ACK never came and the server has
+   * given up, or an orphan has given up its FIN (RFC 9293 §3.8.3, R2). TCP may wait for ever then.
+   */
   get halfOpen(): boolean {
-    return this.client.wasOpened && this.server.socket === null;
+    if (this.client.wasOpened && this.server.socket === null) return true;
+    return this.client.orphanGaveUp || this.server.orphanGaveUp;
   }
 
   get aborts(): boolean {
@@ -327,7 +336,7 @@ export class Conversation {
     }
     if (this.halfOpen) {
       this.gaveUp++;
-      return;
+      if (server.socket === null) return;
     }
     this.#judgeEnd(client, server);
     this.#judgeEnd(server, client);
@@ -338,14 +347,13 @@ export class Conversation {
     const expected = other.plan.echo ? end.sent : other.plan.octets;
     if (end.received !== expected) fail(`${end.received} of ${expected} octets, ${end.code}`);
     if (end.sent !== (end.plan.echo ? end.received : end.plan.octets)) fail(`sent ${end.sent}`);
+    if (other.orphanGaveUp) return;
     if (!end.hasEnded) fail(`no end of the stream, code ${end.code}`);
     if (end.code === null) fail('never closed');
-    else if (end.code !== 0) {
-      // Both have everything and know the end; only the last acknowledgments were lost for so long
-      // that an orphan gave up (RFC 9293 §3.8.3, R2) or the other's TIME-WAIT was over.
-      const orphan = end.didClose && end.code === Code.ETIMEDOUT;
+    else if (end.code !== 0 && !end.orphanGaveUp) {
+      // Both know the end; the last acknowledgments were lost until the other's TIME-WAIT was over.
       const late = other.code === 0 && end.code === Code.ECONNRESET;
-      if (end.hasEnded && other.hasEnded && (orphan || late)) this.gaveUp++;
+      if (end.hasEnded && other.hasEnded && late) this.gaveUp++;
       else fail(`closed with ${end.code}`);
     }
   }

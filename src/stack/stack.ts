@@ -18,6 +18,7 @@ import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
 import { offloaded } from '../link/offload.ts';
+import { StreamSocket } from '../socket/stream-socket.ts';
 import { type ListenOptions, TcpServer } from '../socket/tcp-server.ts';
 import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
 import { openUdpSocket, type UdpOptions, type UdpSocket } from '../socket/udp-socket.ts';
@@ -32,6 +33,7 @@ import { UdpLayer } from '../udp/udp.ts';
 import { type Prefix, parsePrefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import { type Config, type ConfigOverrides, configure } from './config.ts';
+import { type SocketRow, sockets } from './snapshot.ts';
 
 export interface StackOptions {
   /** Memory for packets; a stack makes 8 MiB of its own when there is none. */
@@ -109,6 +111,7 @@ export class Stack {
    */
   tick(nowUs: number): void {
     if (nowUs > this.ip.nowUs) this.ip.nowUs = nowUs;
+    this.tcp.deadlines.tick(this.ip.nowUs);
   }
 
   /** The clock is `nowUs`: deadlines that have passed act. */
@@ -275,6 +278,16 @@ export class Stack {
   /** Opens a UDP socket. Throws CodeError EINVAL, EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. */
   udp(o: UdpOptions): UdpSocket {
     return openUdpSocket(this.udpLayer, o);
+  }
+
+  /** A socket with Berkeley-like calls: pull-style reading, readiness, linger. */
+  stream(): StreamSocket {
+    return new StreamSocket(this.tcp);
+  }
+
+  /** Every socket, as `ss` lists them; `state` is an ss name. */
+  sockets(state?: string): SocketRow[] {
+    return sockets(this, state);
   }
 
   /** Listens. Throws CodeError EADDRINUSE, EADDRNOTAVAIL, EINVAL. */

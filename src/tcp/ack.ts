@@ -107,7 +107,11 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
   while (b.head !== NIL) {
     const i = b.head;
     if (seq.ge(p.start[i] as number, ack)) break;
-    if (seq.gt(p.end[i] as number, ack)) splitRecord(t, i, ack);
+    // A segment counts when its last octet is acknowledged: crumbs bring no more (RFC 3465).
+    let whole = p.segs[i] as number;
+    if (seq.gt(p.end[i] as number, ack)) {
+      whole = Math.max(0, whole - (p.segs[splitRecord(t, i, ack)] as number));
+    }
     const flags = p.flags[i] as number;
     const n = p.segs[i] as number;
     if ((flags & Seg.EVER) !== 0) {
@@ -120,13 +124,13 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
     }
     if ((flags & Seg.SACKED) !== 0) t.sackedOut -= n;
     else {
-      t.delivered += n;
+      t.delivered += whole;
       noteDelivered(t, i, pass);
       rackUpdate(t, i, (flags & Seg.EVER) !== 0);
     }
     if ((flags & Seg.LOST) !== 0) t.lostOut -= n;
     t.packetsOut -= n;
-    pass.acked += n;
+    pass.acked += whole;
     if ((flags & Seg.SYN) !== 0) pass.flags |= AckFlag.SYN_ACKED;
     else pass.flags |= AckFlag.DATA_ACKED;
     remove(p, b, i);
@@ -139,8 +143,11 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   if (pass.firstSentUs >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
     pass.rttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
   }
-  if (!t.sackOk && pass.acked > 0)
+  if (!t.sackOk && pass.acked > 0) {
+    // one of them filled the hole; the others were counted with their duplicate ACKs
+    t.delivered -= Math.min(t.sackedOut, pass.acked - 1);
     t.sackedOut = Math.max(0, Math.min(t.sackedOut, t.packetsOut - 1));
+  }
   const upTo = seq.gt(ack, t.sndEnd) ? t.sndEnd : ack;
   t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;
   if (seq.lt(t.fackSeq, ack)) t.fackSeq = ack;

@@ -34,7 +34,8 @@ export function takeIcmpError(layer: TcpLayer): boolean {
   }
   t.softError = e.errno;
   const opening = t.state === State.SYN_SENT || (t.state === State.SYN_RCVD && t.listener < 0);
-  // RFC 5461 §4: before the handshake is over nobody gains by waiting, after it nobody may reset us
-  if (opening && (e.hard || e.type === DEST_UNREACH)) fail(t, e.errno);
+  // Hard errors end what is not open yet (RFC 5461 §4), and nothing later: nobody may reset us. Soft
+  // ones never do (RFC 9293 MUST-56); the program hears of them when the attempts have been in vain.
+  if (opening && e.hard) fail(t, e.errno);
   return true;
 }

@@ -320,7 +320,7 @@ function establish(t: Tcb, rx: Rx): boolean {
  * RFC 7323 §4.3 rule (2): only a segment that covers the last acknowledgment sent moves TS.Recent.
  */
 function rememberTimestamp(t: Tcb, rx: Rx, tsVal: number): void {
-  if (((tsVal - t.tsRecent) | 0) < 0) return;
+  if (stale(t, tsVal)) return; // an older one is good after 24 days of silence (§5.5)
   if (seq.gt(rx.segSeq, t.lastAckSent)) return;
   t.tsRecent = tsVal;
   t.tsRecentMs = Math.floor(t.layer.ip.nowUs / 1000);

@@ -6,6 +6,7 @@ import { Deadlines } from '../base/deadlines.ts';
 /** Words: 9 of the flow key, sndNxt, rcvNxt, rcvWnd field, tsRecent, tsOffset, flags. */
 const STRIDE = 15;
 export const Field = {
+  PORTS: 8,
   SND_NXT: 9,
   RCV_NXT: 10,
   WINDOW: 11,
@@ -39,6 +40,14 @@ export class TimeWaitTable {
     this.deadlines.clear(i);
     this.#free.push(i);
     this.size--;
+  }
+
+  /** Records in use. */
+  indices(): number[] {
+    const free = new Set(this.#free);
+    const used: number[] = [];
+    for (let i = 0; i < this.#made; i++) if (!free.has(i)) used.push(i);
+    return used;
   }
 
   get words(): Int32Array {

@@ -9,7 +9,7 @@ import { destroy, fail, releaseReceiving, setState } from './close.ts';
 import { openActive } from './connect.ts';
 import { bindingOf, ephemeralPort } from './isn.ts';
 import { Listener, type ListenerUser } from './listen.ts';
-import { sendReset } from './output.ts';
+import { sendAck, sendReset } from './output.ts';
 import { consumed } from './receive.ts';
 import { State, sends } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
@@ -130,6 +130,8 @@ export function close(t: Tcb): void {
 /** ABORT: RST to the peer, everything is given back. */
 export function abort(t: Tcb, code: number): void {
   if (t.state === State.CLOSED) return;
+  // the handshake's last ACK goes before the RST, so that the peer sees a connection that ended
+  if (t.ackWish === AckWish.NOW && t.state !== State.SYN_SENT) sendAck(t);
   if (t.state === State.SYN_SENT || t.state === State.TIME_WAIT) {
     destroy(t, code);
     return;

@@ -1,13 +1,13 @@
-// Counts the octets of heap that one walk allocates for each packet. Runs in a process of its own
-// whose young generation is so large that nothing is collected while it counts: what the heap grows
-// by is what has been allocated.
-//   node --expose-gc --min-semi-space-size=… measure.ts NAME → {"perPacket": …, "windows": […]}
+// Counts the octets of heap that each walk allocates. Runs in a process of its own whose young
+// generation is so large that nothing is collected while it counts: what the heap grows by is what
+// has been allocated. Prints one JSON object: name of a walk → octets of one call, in the median of
+// the windows (a late compilation by V8 spoils one of them).
 
 import { getHeapStatistics } from 'node:v8';
-import { EMPTY_TURN, WALKS } from '../../bench/walks.ts';
+import { EMPTY_TURN, WALKS, type Walk } from '../../bench/walks.ts';
 
-const WARM_PACKETS = 300_000;
-const WINDOW_PACKETS = 200_000;
+const WARM_PACKETS = 150_000;
+const WINDOW_PACKETS = 50_000;
 const WINDOWS = 5;
 
 declare const gc: () => void;
@@ -16,17 +16,36 @@ function calls(run: () => void, n: number): void {
   for (let i = 0; i < n; i++) run();
 }
 
-const walk = [EMPTY_TURN, ...WALKS].find(({ name }) => name === process.argv[2]);
-if (walk === undefined) throw new Error(`no walk is called '${process.argv[2]}'`);
-const run = walk.start();
-const used = (): number => getHeapStatistics().used_heap_size;
-const perWindow = Math.ceil(WINDOW_PACKETS / walk.packets);
-calls(run, Math.ceil(WARM_PACKETS / walk.packets));
-const windows: number[] = [];
-for (let i = 0; i < WINDOWS; i++) {
-  gc();
-  const before = used();
-  calls(run, perWindow);
-  windows.push((used() - before) / (perWindow * walk.packets));
+/** A pause lets V8's compiler threads hand over what they have made. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
 }
-process.stdout.write(`${JSON.stringify({ windows })}\n`);
+
+function used(): number {
+  return getHeapStatistics().used_heap_size;
+}
+
+function measure(walk: Walk): number {
+  const run = walk.start();
+  const perWindow = Math.ceil(WINDOW_PACKETS / walk.packets);
+  for (let i = 0; i < 3; i++) {
+    calls(run, Math.ceil(WARM_PACKETS / 3 / walk.packets));
+    pause();
+  }
+  const windows: number[] = [];
+  for (let i = 0; i < WINDOWS; i++) {
+    gc();
+    const before = used();
+    calls(run, perWindow);
+    windows.push((used() - before) / perWindow);
+  }
+  return windows.sort((a, b) => a - b)[WINDOWS >> 1] as number;
+}
+
+const wanted = process.argv.slice(2);
+const found: Record<string, number> = {};
+for (const walk of [EMPTY_TURN, ...WALKS]) {
+  if (wanted.length > 0 && !wanted.includes(walk.name)) continue;
+  found[walk.name] = measure(walk);
+}
+process.stdout.write(`${JSON.stringify(found)}\n`);

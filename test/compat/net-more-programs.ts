@@ -208,6 +208,30 @@ export const moreNetPrograms: Record<string, Program> = {
     await once(server, 'close');
   },
 
+  'onread that stops, and goes on with other buffers': async ({ net }, t) => {
+    const server = net.createServer((s) => s.end('0123456789'));
+    const port = await listening(server, t);
+    const buffers = [3, 2, 4, 5].map((n) => Buffer.alloc(n));
+    let given = 0;
+    const c = net.connect({
+      port,
+      host: '127.0.0.1',
+      onread: {
+        buffer: () => buffers[given++ % 4] as Buffer,
+        callback: (n, buffer) => {
+          t.log(n, Buffer.from(buffer.subarray(0, n)));
+          setTimeout(() => c.resume(), 5);
+          return false;
+        },
+      },
+    });
+    t.watch('client', c, 'data end close');
+    await once(c, 'close');
+    t.log(c.bytesRead);
+    server.close();
+    await once(server, 'close');
+  },
+
   'readable events and setEncoding': async ({ net }, t) => {
     const server = net.createServer((s) => s.end('žluťoučký'));
     const port = await listening(server, t);

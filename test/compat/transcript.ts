@@ -19,7 +19,7 @@ export class Transcript {
   }
 
   /**
-   * The lines by party: what stands before the first colon (`client:`, `server:`). The two ends of a
+   * The lines by party: what stands before the first colon (`client:`). The two ends of a
    * connection are independent; only each one's own order is a promise.
    */
   parties(): Record<string, string[]> {

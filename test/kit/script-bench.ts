@@ -192,7 +192,7 @@ export class ScriptBench {
     }
     if (packet.kind === 'icmp') {
       const quoted = tcp4(
-        { src: LOCAL, dst: REMOTE, df: true },
+        { src: LOCAL, dst: REMOTE, df: true, totalLen: 40 + packet.len },
         { srcPort: p.localPort, dstPort: p.remotePort, seq: this.#out(packet.seq), flags: 16 },
       );
       return icmp4(ip, packet.type, packet.code, packet.mtu, quoted.subarray(0, 28));

@@ -31,8 +31,9 @@ export interface IcmpPacket {
   readonly type: number;
   readonly code: number;
   readonly mtu: number;
-  /** Sequence number that the quoted segment carries. */
+  /** Sequence number and payload octets of the quoted segment. */
   readonly seq: number;
+  readonly len: number;
 }
 
 export interface RawPacket {
@@ -157,13 +158,14 @@ function parseIcmp(text: string, bad: Bad): IcmpPacket {
   const type = known === undefined ? /^(\d+)\/(\d+)$/.exec(words[0] as string) : null;
   if (known === undefined && type === null) return bad(`ICMP ${words[0]}`);
   const mtu = /\bmtu (\d+)/.exec(text);
-  const quoted = /\[(-?\d+)/.exec(text);
+  const quoted = /\[(-?\d+)(?::-?\d+\((\d+)\))?/.exec(text);
   return {
     kind: 'icmp',
     type: known === undefined ? Number(type?.[1]) : known[0],
     code: known === undefined ? Number(type?.[2]) : known[1],
     mtu: mtu === null ? 0 : Number(mtu[1]),
     seq: quoted === null ? 1 : Number(quoted[1]),
+    len: quoted === null ? 0 : Number(quoted[2] ?? 0),
   };
 }
 

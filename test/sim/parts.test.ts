@@ -295,6 +295,18 @@ describe('the rules of the wire (reliability.md 4.2) catch a stack that', () => 
     expect(sketch.rules.violations.join()).toMatch(/slow start allows/);
   });
 
+  test('and begin anew with a new connection of the same four numbers', () => {
+    const s = established();
+    s.across('a', s.a({ payload: data(1000) }));
+    s.across('b', s.b({ ack: 1101 }));
+    s.across('a', s.a({ flags: Bit.SYN, seq: 9000, ack: 0, options: SYN_OPTIONS }));
+    s.across('b', s.b({ flags: Bit.SYN | Bit.ACK, seq: 8000, ack: 9001, options: SYN_OPTIONS }));
+    s.across('a', s.a({ seq: 9001, ack: 8001, payload: data(900, 3) }));
+    expect(s.rules.violations).toEqual([]);
+    s.across('b', s.b({ seq: 8001, ack: 9902 }));
+    expect(s.rules.violations.join()).toMatch(/acknowledges 902, 901 have arrived/);
+  });
+
   test('and do not accuse a sound exchange', () => {
     const s = established();
     s.across('a', s.a({ payload: data(1000) }));

@@ -23,7 +23,7 @@ function rounds(bench: ScriptBench, n: number, every = 2): number[] {
       return ((view.getUint32(24) - bench.socket.tcb.iss) >>> 0) + o.octets.length - 40;
     });
     for (let k = every - 1; k < sent.length; k += every) acknowledge(bench, sent[k] as number);
-    if (sent.length > 0) acknowledge(bench, sent.at(-1) as number);
+    if (sent.length % every !== 0) acknowledge(bench, sent.at(-1) as number);
     cwnds.push(bench.socket.info().snd_cwnd);
   }
   return cwnds;

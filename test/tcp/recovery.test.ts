@@ -82,6 +82,18 @@ describe('without SACK', () => {
     );
   });
 
+  test('every segment counts as delivered once, by its duplicate ACK or by the ACK (RFC 9937 §6.1)', () => {
+    const bench = runScript(`${flight(PLAIN)}
+      +.1 < . 1:1(0) ack 1 win 65535
+      +0 < . 1:1(0) ack 1 win 65535
+      +0 < . 1:1(0) ack 1 win 65535
+      +0 < . 1:1(0) ack 1 win 65535
+      +0 < . 1:1(0) ack 1 win 65535
+      +.1 < . 1:1(0) ack 10001 win 65535
+    `, { allowLeftover: true });
+    expect(bench.socket.info().delivered).toBe(11); // the SYN and ten segments
+  });
+
   test('the window is about seven tenths of the flight after recovery (RFC 9438 §4.6, beta)', () => {
     const bench = runScript(
       `${flight(PLAIN)}

@@ -1,0 +1,277 @@
+// Berkeley-like calls on TCP for conformance rigs and ports of C programs: bind, listen, accept,
+// connect, send, receive (pull-style: what is not read keeps the window shut), shutdown, close with
+// and without linger, options, readiness. Nothing blocks: a call that would answers EAGAIN.
+// IEEE Std 1003.1 names the calls; errors are negative errno values.
+
+import { Code, CodeError } from '../base/code.ts';
+import type { Controller } from '../tcp/congestion/controller.ts';
+import { State } from '../tcp/state.ts';
+import type { TcpLayer } from '../tcp/tcp.ts';
+import type { TcpInfo } from './tcp-info.ts';
+import { TcpServer } from './tcp-server.ts';
+import { connect, type TcpHandler, type TcpOptions, type TcpSocket } from './tcp-socket.ts';
+
+export const Shutdown = { READ: 0, WRITE: 1, BOTH: 2 } as const;
+
+/** Readiness, as poll(2) has it. */
+export const Poll = { IN: 1, OUT: 4, ERR: 8, HUP: 16, RDHUP: 32 } as const;
+
+export interface StreamOptions {
+  noDelay: boolean;
+  cork: boolean;
+  keepAlive: boolean;
+  keepAliveIdleMs: number;
+  keepAliveIntervalMs: number;
+  keepAliveProbes: number;
+  userTimeoutMs: number;
+  quickAck: boolean;
+  sendBuffer: number;
+  receiveBuffer: number;
+  maxSegment: number;
+  ttl: number;
+  tos: number;
+  controller: Controller;
+  fastOpen: number;
+  reusePort: boolean;
+  ipv6Only: boolean;
+  /** SO_LINGER in ms: 0 = close sends RST; undefined = close in the background. */
+  lingerMs: number;
+}
+
+export class StreamSocket {
+  readonly #layer: TcpLayer;
+  readonly #options: Partial<StreamOptions> = {};
+  #address: string | undefined;
+  #port = 0;
+  #server: TcpServer | null = null;
+  #socket: TcpSocket | null = null;
+  #connected = false;
+  #error: number = Code.NONE;
+  #closed = false;
+  #readShut = false;
+  #urgent = 0;
+
+  constructor(layer: TcpLayer) {
+    this.#layer = layer;
+  }
+
+  /** The connection's handle once there is one. */
+  get handle(): TcpSocket | null {
+    return this.#socket;
+  }
+  get localAddress(): string {
+    return this.#socket?.localAddress ?? this.#server?.address ?? this.#address ?? '';
+  }
+  get localPort(): number {
+    return this.#socket?.localPort ?? this.#server?.port ?? this.#port;
+  }
+  get remoteAddress(): string {
+    return this.#socket?.remoteAddress ?? '';
+  }
+  get remotePort(): number {
+    return this.#socket?.remotePort ?? 0;
+  }
+  get state(): State {
+    if (this.#server !== null) return State.LISTEN;
+    return this.#socket === null || this.#closed ? State.CLOSED : this.#socket.state;
+  }
+
+  bind(address: string, port: number): number {
+    if (this.#socket !== null || this.#server !== null) return Code.EINVAL;
+    this.#address = address;
+    this.#port = port;
+    return Code.NONE;
+  }
+
+  listen(backlog = 128): number {
+    if (this.#socket !== null) return Code.EINVAL;
+    try {
+      this.#server = new TcpServer(this.#layer, {
+        ...this.#tcpOptions(),
+        address: this.#address,
+        port: this.#port,
+        backlog,
+        ipv6Only: this.#options.ipv6Only,
+        reusePort: this.#options.reusePort,
+        fastOpen: this.#options.fastOpen,
+        handler: { accept: () => null },
+      });
+    } catch (error) {
+      return errnoOf(error);
+    }
+    this.#server.pause();
+    return Code.NONE;
+  }
+
+  /** The oldest connection that waits, or EAGAIN. */
+  accept(): StreamSocket | number {
+    if (this.#server === null) return Code.EINVAL;
+    const child = new StreamSocket(this.#layer);
+    const s = this.#server.take(child.#handler());
+    if (s === null) return Code.EAGAIN;
+    s.pause();
+    child.#socket = s;
+    child.#connected = true;
+    return child;
+  }
+
+  /** 0 when the SYN is on its way (EINPROGRESS in C), else an errno. */
+  connect(address: string, port: number): number {
+    if (this.#server !== null) return Code.EOPNOTSUPP;
+    if (this.#socket !== null) return this.#connected ? Code.EISCONN : Code.EALREADY;
+    try {
+      this.#socket = connect(this.#layer, {
+        ...this.#tcpOptions(),
+        address,
+        port,
+        localAddress: this.#address,
+        localPort: this.#port,
+        fastOpen: (this.#options.fastOpen ?? 0) > 0,
+        handler: this.#handler(),
+      });
+    } catch (error) {
+      return errnoOf(error);
+    }
+    this.#socket.pause();
+    if (this.#options.cork === true) this.#socket.cork();
+    return Code.NONE;
+  }
+
+  /** Octets taken (copied), or EAGAIN, EPIPE, ENOTCONN, or the pending error. */
+  send(u8: Uint8Array, o: { urgent?: boolean } = {}): number {
+    const s = this.#socket;
+    if (s === null) return Code.ENOTCONN;
+    if (this.#error !== 0) return this.takeError();
+    try {
+      const n = o.urgent === true ? s.sendUrgent(u8) : s.send(u8);
+      return n === 0 && u8.length > 0 ? Code.EAGAIN : n;
+    } catch (error) {
+      return errnoOf(error);
+    }
+  }
+
+  /** Octets read into `to`, 0 at the end of the stream, EAGAIN, ENOTCONN or the pending error. */
+  receive(to: Uint8Array, o: { peek?: boolean } = {}): number {
+    const s = this.#socket;
+    if (s === null) return Code.ENOTCONN;
+    if (this.#readShut) return 0;
+    const n = s.read(to, 0, to.length, o.peek === true);
+    if (n > 0 || to.length === 0) return n;
+    if (s.atEnd) return 0;
+    if (this.#error !== 0) return this.takeError();
+    if (this.#closed) return 0;
+    return this.#connected ? Code.EAGAIN : Code.ENOTCONN;
+  }
+
+  shutdown(how: number): number {
+    const s = this.#socket;
+    if (s === null || !this.#connected) return Code.ENOTCONN;
+    if (how !== Shutdown.READ) s.shutdown();
+    if (how !== Shutdown.WRITE) this.#readShut = true;
+    return Code.NONE;
+  }
+
+  /** Lets go. With `lingerMs` 0 the peer gets a RST. */
+  close(): void {
+    this.#server?.close();
+    this.#server = null;
+    if (this.#socket === null || this.#closed) return;
+    if (this.#options.lingerMs === 0) this.#socket.abort(Code.ECONNABORTED);
+    else this.#socket.close();
+  }
+
+  abort(): void {
+    if (!this.#closed) this.#socket?.abort(Code.ECONNABORTED);
+  }
+
+  /** Bits of Poll. */
+  poll(): number {
+    if (this.#server !== null) return this.#server.waiting > 0 ? Poll.IN : 0;
+    const s = this.#socket;
+    if (s === null) return Poll.OUT | Poll.HUP;
+    let bits = this.#error !== 0 ? Poll.ERR : 0;
+    if (this.#closed) return bits | Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP;
+    if (s.readable > 0 || s.atEnd || this.#readShut) bits |= Poll.IN;
+    if (s.tcb.finReceived) bits |= Poll.RDHUP;
+    if (this.#connected && s.queued < s.sendHighWater) bits |= Poll.OUT;
+    if (s.tcb.finReceived && s.tcb.finQueued) bits |= Poll.HUP;
+    return bits;
+  }
+
+  /** SO_ERROR: the pending error, which is cleared. */
+  takeError(): number {
+    const code = this.#error !== 0 ? this.#error : (this.#socket?.takeError() ?? 0);
+    this.#error = Code.NONE;
+    return code;
+  }
+
+  /** Urgent marks that have come (SIGURG would have been sent so often). */
+  get urgentMarks(): number {
+    return this.#urgent;
+  }
+
+  /** SIOCINQ and SIOCOUTQ. */
+  get unread(): number {
+    return this.#socket?.readable ?? 0;
+  }
+  get unacknowledged(): number {
+    return this.#socket?.queued ?? 0;
+  }
+
+  info(): TcpInfo | null {
+    return this.#socket?.info() ?? null;
+  }
+
+  /** Sets options, now or for the connection to come. */
+  set(o: Partial<StreamOptions>): void {
+    Object.assign(this.#options, o);
+    const s = this.#socket;
+    if (s === null) return;
+    if (o.noDelay !== undefined) s.setNoDelay(o.noDelay);
+    if (o.cork === true) s.cork();
+    if (o.cork === false) s.uncork();
+    if (o.quickAck !== undefined) s.setQuickAck(o.quickAck);
+    if (o.userTimeoutMs !== undefined) s.setUserTimeout(o.userTimeoutMs);
+    if (o.tos !== undefined) s.setTos(o.tos);
+    if (o.ttl !== undefined) s.setTtl(o.ttl);
+    if (o.controller !== undefined) s.setController(o.controller);
+    const keep = this.#options;
+    if (o.keepAlive !== undefined || o.keepAliveIdleMs !== undefined) {
+      s.setKeepAlive(
+        keep.keepAlive === true,
+        keep.keepAliveIdleMs,
+        keep.keepAliveIntervalMs,
+        keep.keepAliveProbes,
+      );
+    }
+  }
+
+  #tcpOptions(): TcpOptions {
+    const { lingerMs: _l, quickAck: _q, cork: _c, fastOpen: _f, ...rest } = this.#options;
+    return rest;
+  }
+
+  #handler(): TcpHandler {
+    return {
+      opened: () => {
+        this.#connected = true;
+      },
+      data: () => {},
+      urgent: () => {
+        this.#urgent++;
+      },
+      ended: () => {},
+      writable: () => {},
+      written: () => {},
+      closed: (_s, code) => {
+        this.#closed = true;
+        this.#error = code;
+      },
+    };
+  }
+}
+
+function errnoOf(error: unknown): number {
+  if (error instanceof CodeError) return error.errno;
+  throw error;
+}

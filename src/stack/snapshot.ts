@@ -1,0 +1,108 @@
+// A read-only view of every socket: rows as `ss` shows them. Cold code: it allocates.
+
+import { type TcpInfo, tcpInfo } from '../socket/tcp-info.ts';
+import { State, stateName } from '../tcp/state.ts';
+import { Field } from '../tcp/time-wait-table.ts';
+import { format } from '../wire/address.ts';
+import type { Stack } from './stack.ts';
+
+export interface SocketRow {
+  netid: 'tcp' | 'udp';
+  /** As ss names it: LISTEN, ESTAB, TIME-WAIT, UNCONN… */
+  state: string;
+  /** LISTEN: connections that wait; else octets that the program has not read. */
+  recvQ: number;
+  /** LISTEN: backlog; else octets not acknowledged. */
+  sendQ: number;
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  info?: TcpInfo;
+}
+
+/** Every socket, listeners first; `state` (an ss name) filters. */
+export function sockets(stack: Stack, state?: string): SocketRow[] {
+  const rows = [...listeners(stack), ...connections(stack), ...timeWaits(stack), ...udp(stack)];
+  return state === undefined ? rows : rows.filter((row) => row.state === state);
+}
+
+function listeners(stack: Stack): SocketRow[] {
+  const rows: SocketRow[] = [];
+  for (const l of stack.tcp.listeners) {
+    if (l === null) continue;
+    const { a, b, c, d, port } = l.binding;
+    rows.push({
+      netid: 'tcp',
+      state: 'LISTEN',
+      recvQ: l.waiting.length,
+      sendQ: l.backlog,
+      localAddress: format(a, b, c, d),
+      localPort: port,
+      remoteAddress: '*',
+      remotePort: 0,
+    });
+  }
+  return rows;
+}
+
+function connections(stack: Stack): SocketRow[] {
+  const rows: SocketRow[] = [];
+  for (const t of stack.tcp.connections) {
+    if (t === null || t.state === State.CLOSED) continue;
+    const p = t.path;
+    const info = tcpInfo(t);
+    rows.push({
+      netid: 'tcp',
+      state: stateName(t.state),
+      recvQ: info.recv_q,
+      sendQ: info.send_q,
+      localAddress: format(p.src0, p.src1, p.src2, p.src3),
+      localPort: t.localPort,
+      remoteAddress: format(p.dst0, p.dst1, p.dst2, p.dst3),
+      remotePort: t.remotePort,
+      info,
+    });
+  }
+  return rows;
+}
+
+function timeWaits(stack: Stack): SocketRow[] {
+  const table = stack.tcp.timeWait;
+  const rows: SocketRow[] = [];
+  for (const i of table.indices()) {
+    const word = (n: number): number => table.get(i, n);
+    const ports = word(Field.PORTS);
+    rows.push({
+      netid: 'tcp',
+      state: 'TIME-WAIT',
+      recvQ: 0,
+      sendQ: 0,
+      localAddress: format(word(0), word(1), word(2), word(3)),
+      localPort: ports >>> 16,
+      remoteAddress: format(word(4), word(5), word(6), word(7)),
+      remotePort: ports & 0xffff,
+    });
+  }
+  return rows;
+}
+
+function udp(stack: Stack): SocketRow[] {
+  const rows: SocketRow[] = [];
+  for (const e of stack.udpLayer.endpoints) {
+    if (e === null) continue;
+    const p = e.path;
+    const { a, b, c, d } = e.binding;
+    rows.push({
+      netid: 'udp',
+      state: e.connected ? 'ESTAB' : 'UNCONN',
+      recvQ: e.queue.cost,
+      sendQ: 0,
+      localAddress: e.connected ? format(p.src0, p.src1, p.src2, p.src3) : format(a, b, c, d),
+      localPort: e.port,
+      remoteAddress: e.connected ? format(p.dst0, p.dst1, p.dst2, p.dst3) : '*',
+      remotePort: e.connected ? (e.flow[8] as number) & 0xffff : 0,
+    });
+  }
+  return rows;
+}
