@@ -106,7 +106,8 @@ async function sendDirectory(
   const entries = directory === null ? [] : await readdir(directory, { withFileTypes: true });
   const lines = entries.slice(0, MOST_LISTED).map((entry) => {
     const name = entry.isDirectory() ? `${entry.name}/` : entry.name;
-    return `<li><a href="./${encodeURIComponent(entry.name)}${name.endsWith('/') ? '/' : ''}">${html(name)}</a></li>`;
+    const href = encodeURIComponent(entry.name) + (entry.isDirectory() ? '/' : '');
+    return `<li><a href="./${href}">${html(name)}</a></li>`;
   });
   const title = html(path);
   const text =

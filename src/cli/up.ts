@@ -86,7 +86,7 @@ export function plan(
   const name = second === undefined ? DEFAULT_NAME : (first as string);
   if (typed === undefined) {
     throw new UsageError(
-      'ADDR/PREFIX is missing, such as `portside up 10.77.0.2/24` (it goes before --http, --iperf3)',
+      'ADDR/PREFIX is missing, as in `portside up 10.77.0.2/24` (it goes before --http, --iperf3)',
     );
   }
   if (!/^[^\s/:%]+$/.test(name) || name.length > MOST_NAME || name === '.' || name === '..') {

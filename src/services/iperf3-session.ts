@@ -82,11 +82,21 @@ export class Session implements TcpHandler {
     while (this.#inbox.length > 0 && this.#step());
   }
 
-  ended(s: TcpSocket): void {
-    s.close();
+  ended(_s: TcpSocket): void {
+    this.#hangUp();
   }
 
   closed(_s: TcpSocket, _code: number): void {
+    this.#release();
+  }
+
+  /** The server is free for the next client before this one has said its last word. */
+  #hangUp(): void {
+    this.#control.close();
+    this.#release();
+  }
+
+  #release(): void {
     this.#cancelWatch();
     this.#cancelOmit?.();
     this.#stopStreams();
@@ -171,7 +181,7 @@ export class Session implements TcpHandler {
       return true;
     }
     // IPERF_DONE, CLIENT_TERMINATE, or what nobody should say here: either way this is the end.
-    this.#control.close();
+    this.#hangUp();
     return false;
   }
 
@@ -214,7 +224,12 @@ export class Session implements TcpHandler {
     this.#cancelOmit = null;
     this.#wait = 'results';
     this.#watch(PATIENCE_US);
-    for (const stream of this.#streams) stream.stop();
+    // Closed now and not after the results: a client that reads goes on until its block is full
+    // or the stream has ended, and says nothing meanwhile.
+    for (const stream of this.#streams) {
+      stream.stop();
+      stream.close();
+    }
     this.#say(State.EXCHANGE_RESULTS);
   }
 
@@ -236,7 +251,6 @@ export class Session implements TcpHandler {
     };
     if (this.#params?.wantsOutput === true) answer['server_output_text'] = this.#output;
     this.#sendObject(answer);
-    this.#stopStreams();
     this.#wait = 'done';
     this.#say(State.DISPLAY_RESULTS);
   }
@@ -274,7 +288,7 @@ export class Session implements TcpHandler {
   #stopStreams(): void {
     for (const stream of this.#streams) {
       stream.stop();
-      stream.close();
+      stream.abort();
     }
     this.#streams.length = 0;
   }
@@ -286,7 +300,7 @@ export class Session implements TcpHandler {
     this.#send(message);
     this.#inbox = new Uint8Array(0);
     this.#wait = 'done';
-    this.#control.close();
+    this.#hangUp();
   }
 
   #say(state: number): void {

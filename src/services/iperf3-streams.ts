@@ -17,7 +17,9 @@ export interface Stream {
   /** The omitted seconds are over: count from here. */
   restart(): void;
   stop(): void;
+  /** Ends in order: the client may still wait for the rest of a block. */
   close(): void;
+  abort(): void;
   result(seconds: number): StreamResult;
 }
 
@@ -65,6 +67,10 @@ export class TcpReader implements Stream, TcpHandler {
 
   close(): void {
     this.#socket.close();
+  }
+
+  abort(): void {
+    this.#socket.abort();
   }
 
   result(seconds: number): StreamResult {
@@ -126,8 +132,11 @@ export class TcpWriter implements Stream, TcpHandler {
     this.#cancel = null;
   }
 
-  /** The client has stopped reading: what is queued would never be taken. */
   close(): void {
+    this.#socket.close();
+  }
+
+  abort(): void {
     this.#socket.abort();
   }
 
@@ -239,6 +248,10 @@ export class UdpReader implements Stream, UdpHandler {
     this.#socket.close();
   }
 
+  abort(): void {
+    this.close();
+  }
+
   result(seconds: number): StreamResult {
     return {
       id: this.id,
@@ -324,6 +337,10 @@ export class UdpWriter implements Stream, UdpHandler {
 
   close(): void {
     this.#socket.close();
+  }
+
+  abort(): void {
+    this.close();
   }
 
   result(seconds: number): StreamResult {

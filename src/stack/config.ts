@@ -90,6 +90,8 @@ const TCP: TcpConfig = {
   gsoMaxOctets: 65_535, // of one super-segment with its headers
   controller: cubic, // RFC 9438
   idleRestart: true, // RFC 5681 §4.1
+  mtuProbing: 1, // 0 off, 1 after a black hole, 2 always; RFC 4821, Linux tcp_mtu_probing
+  mtuProbeIntervalMs: 600_000, // RFC 4821 §7.7, Linux tcp_probe_interval
   lossProbe: true, // RFC 8985 §7
   hystart: 1, // 0 off, 1 HyStart++ (RFC 9406), 2 classic (Linux's CUBIC)
   ecn: 2, // 0 never, 1 ask and accept, 2 accept; RFC 3168, Linux tcp_ecn

@@ -9,6 +9,7 @@ import { Ctr, count } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { timestampNow } from './isn.ts';
+import { probeAcked } from './mtu-probe.ts';
 import { adaptWindow, rackUpdate } from './rack.ts';
 import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
@@ -152,6 +153,7 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;
   if (seq.lt(t.fackSeq, ack)) t.fackSeq = ack;
   if (t.urgentOut && seq.ge(ack, t.sndUp)) t.urgentOut = false;
+  if (t.probeLen > 0) probeAcked(t);
   if ((pass.flags & AckFlag.SYN_ACKED) !== 0) afterHandshake(t, pass);
   const tokens = t.queue.release(layer.blocks, upTo);
   if (tokens > 0) {

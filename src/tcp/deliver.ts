@@ -175,6 +175,11 @@ export function output(t: Tcb): void {
     if (t.newFirst) {
       t.newFirst = false;
       outputNew(t, 1);
+      // RFC 5682 step 2b: nothing new may go (Nagle, cwnd): recovery in the ordinary way, at once
+      if (((t.sndNxt - t.highSeq) | 0) <= 0) {
+        t.frto = false;
+        if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
+      }
     } else if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
     else if (outputNew(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
   }

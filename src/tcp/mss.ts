@@ -5,6 +5,7 @@ import { acceptPmtu } from '../ip/icmp.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import { HEADER_LEN } from '../wire/tcp.ts';
+import { beginSearch, MtuProbing } from './mtu-probe.ts';
 import { markLost } from './recovery.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { Ready, type Tcb } from './tcb.ts';
@@ -32,11 +33,8 @@ export function advertiseMss(t: Tcb): void {
 
 /** MUST-16: the smaller of the peer's limit and the path's, less the options of each segment. */
 export function updateMss(t: Tcb): void {
-  const floor = t.layer.config.minSendMss;
-  const path = t.path.mtu - ipHeaderLen(t) - HEADER_LEN;
-  const peer = t.wantedMss > 0 ? Math.min(t.peerMss, t.wantedMss) : t.peerMss;
-  const limit = Math.max(Math.min(peer, path), floor);
-  t.mss = Math.max(limit - (t.tsOk ? 12 : 0), 8);
+  const full = fullMss(t);
+  t.mss = t.mssLimit > 0 ? Math.min(full, t.mssLimit) : full;
 }
 
 /** Routes have changed since the path was chosen: the source stays (MUST-45). */
@@ -71,10 +69,21 @@ export function onTooBig(t: Tcb): void {
 
 /** Timeouts in a row with full-size segments and no ICMP: routers may be silent about the MTU. */
 export function reduceMssOnBlackHole(t: Tcb): void {
+  if (t.layer.config.mtuProbing === MtuProbing.OFF) return;
   if (t.retransmits < BLACK_HOLE_TIMEOUTS || t.path.local) return;
   const target = t.retransmits < BLACK_HOLE_TIMEOUTS * 2 ? BLACK_HOLE_MSS : BLACK_HOLE_LAST_MSS;
   const limit = target - (t.tsOk ? 12 : 0);
   if (t.mss <= limit) return;
   count(t.layer.ip, Ctr.TcpExtTCPMTUPFail);
+  beginSearch(t, limit, t.mss - 1);
+  t.mssLimit = limit;
   t.mss = limit;
+}
+
+/** Payload of a full segment as link and peer allow it, whatever a search has found. */
+export function fullMss(t: Tcb): number {
+  const path = t.path.mtu - ipHeaderLen(t) - HEADER_LEN;
+  const peer = t.wantedMss > 0 ? Math.min(t.peerMss, t.wantedMss) : t.peerMss;
+  const limit = Math.max(Math.min(peer, path), t.layer.config.minSendMss);
+  return Math.max(limit - (t.tsOk ? 12 : 0), 8);
 }

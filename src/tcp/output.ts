@@ -3,6 +3,7 @@
 // lie in the slab, payload stays in the send queue and is gathered by the link.
 // @hot
 
+import { Code } from '../base/code.ts';
 import { GsoType } from '../base/rx.ts';
 import * as seq from '../base/seq.ts';
 import { TxFlag } from '../base/tx.ts';
@@ -15,6 +16,8 @@ import { restartAfterIdle, validateCwnd } from './cwnd.ts';
 import { dataFlags, synAckFlags, synFlags, tosOf } from './ecn.ts';
 import { synDataLen } from './fast-open.ts';
 import { timestampNow } from './isn.ts';
+import { fullMss } from './mss.ts';
+import { maySearchAgain, probeLength, probeSent } from './mtu-probe.ts';
 import { putSackBlocks, putSynOptions, sackOptionLen, synOptionLen } from './options.ts';
 import { burstLimit, mustWait, notePaced } from './pacing.ts';
 import { checkAppLimited, stampSent } from './rate.ts';
@@ -75,7 +78,7 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
     tx.headerLen += len;
   } else if (len > 0) {
     sent = t.queue.pieces(tx, syn ? (seqNo + 1) | 0 : seqNo, len);
-    if (sent > t.mss) {
+    if (sent > t.mss && !t.probing) {
       tx.gsoType = family === 4 ? GsoType.TCPV4 : GsoType.TCPV6;
       tx.gsoSize = t.mss;
     }
@@ -92,7 +95,8 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
   tx.dst2 = path.dst2;
   tx.dst3 = path.dst3;
   const code = send(ip, path, headerLen + sent);
-  if (code !== 0) t.softError = code;
+  // a full queue of our own link is a lost packet, not a reason to give up with
+  if (code !== 0 && code !== Code.ENOBUFS) t.softError = code;
   note(t, sent, flags);
   return sent;
 }
@@ -235,6 +239,7 @@ export function outputNew(t: Tcb, budget: number): boolean {
 function sendRounds(t: Tcb, budget: number): boolean {
   for (let n = 0; n < budget; n++) {
     if (mustWait(t)) return false;
+    if (t.mssLimit > 0 && sendMtuProbe(t)) continue;
     const len = nextLength(t);
     const last = seq.diff(t.sndEnd, t.sndNxt) === len;
     const fin = t.finQueued && !t.finSent && last && finFits(t, len);
@@ -245,6 +250,22 @@ function sendRounds(t: Tcb, budget: number): boolean {
     sendNext(t, len, fin, last);
     notePaced(t, len);
   }
+  return true;
+}
+
+/** One segment larger than the others, when a search is on and a probe may go (RFC 4821). */
+function sendMtuProbe(t: Tcb): boolean {
+  maySearchAgain(t, fullMss(t));
+  const len = probeLength(t);
+  if (len <= 0) return false;
+  const start = t.sndNxt;
+  t.probing = true;
+  const sent = emit(t, start, len, Flag.ACK);
+  t.probing = false;
+  const end = (start + sent) | 0;
+  record(t, start, end, 0);
+  t.sndNxt = end;
+  if (sent > t.mss) probeSent(t, start, sent);
   return true;
 }
 

@@ -12,6 +12,7 @@ import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { enterTimeWait, setState } from './close.ts';
 import { noteMarks } from './ecn.ts';
+import { sendAck } from './output.ts';
 import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { clearTimer, type TcpLayer, Timer, timerArmed, wake } from './tcp.ts';
@@ -252,7 +253,9 @@ function takeFin(t: Tcb): void {
 
 function finalAckThenTimeWait(t: Tcb): void {
   enterTimeWait(t);
-  t.ackWish = AckWish.NOW;
+  // no room for a record: the peer's FIN is acknowledged all the same
+  if (t.state === State.CLOSED) sendAck(t);
+  else t.ackWish = AckWish.NOW;
 }
 
 /** RFC 9293 §3.8.6.3 and RFC 5681 §4.2: when the acknowledgment goes. */

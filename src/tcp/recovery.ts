@@ -9,6 +9,7 @@ import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
 import { takeEcho } from './ecn.ts';
+import { probeFailed } from './mtu-probe.ts';
 import { emit } from './output.ts';
 import { mustWait, notePaced } from './pacing.ts';
 import { detectLosses } from './rack.ts';
@@ -36,6 +37,7 @@ export function markLost(t: Tcb, i: number): void {
     count(t.layer.ip, Ctr.TcpExtTCPLostRetransmit, n);
   }
   if ((flags & Seg.LOST) === 0) t.lostOut += n;
+  if (t.probeLen > 0 && probeFailed(t, p.start[i] as number)) t.probeLost += n;
   p.flags[i] = (flags | Seg.LOST) & ~Seg.RETRANS;
   unlinkTime(p, t.board, i);
 }
@@ -67,6 +69,13 @@ export function onAcknowledgment(t: Tcb, pass: AckPass): void {
       tryOpen(t);
       return;
     }
+    if (t.probeLost > 0 && t.lostOut === t.probeLost) {
+      // RFC 4821 §7.5: only the probe is missing; it goes again in smaller segments
+      t.probeLost = 0;
+      tryOpen(t);
+      return;
+    }
+    t.probeLost = 0;
     enterRecovery(t);
   }
 }
@@ -74,11 +83,11 @@ export function onAcknowledgment(t: Tcb, pass: AckPass): void {
 function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
   if (!advanced) {
     if (!t.sackOk && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
-  } else if (tryUndoPartial(t, pass)) {
-    return;
-  } else if (!t.sackOk && seq.lt(t.sndUna, t.highSeq)) {
-    // RFC 6582 §3.2 step 3: a partial acknowledgment: the next hole is lost too
-    renoPartial(t, pass);
+  } else {
+    // RFC 6582 §3.2 step 3: a partial acknowledgment takes what the duplicates stood for out of the
+    // count, also when it undoes the episode: else the pipe looks emptier than it is
+    if (!t.sackOk) renoPartial(t, pass);
+    if (tryUndoPartial(t, pass)) return;
   }
   identifyLoss(t, pass);
 }

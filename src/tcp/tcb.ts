@@ -180,6 +180,21 @@ export class Tcb {
   /** cwnd was reduced: the next new data says CWR. */
   ecnReduced = false;
 
+  // --- path MTU search (RFC 4821): octets of payload ----------------------------------------
+  searching = false;
+  searchLow = 0;
+  searchHigh = 0;
+  searchAgainUs = 0;
+  /** The probe in flight: its length (0 = none) and first number. */
+  probeLen = 0;
+  probeSeq = 0;
+  /** Segments of a probe that failed, until its acknowledgment has been judged. */
+  probeLost = 0;
+  /** What a black hole or a search has left of the segment size; 0 = no limit. */
+  mssLimit = 0;
+  /** A probe is being laid out: one packet, whatever its size. */
+  probing = false;
+
   // --- fast open -----------------------------------------------------------------------------
   /** The program asked for it on this active open. */
   fastOpen = false;

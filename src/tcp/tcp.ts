@@ -58,6 +58,9 @@ export interface TcpConfig {
   controller: Controller;
   idleRestart: boolean;
   lossProbe: boolean;
+  /** MtuProbing of mtu-probe.ts, and the rest between two searches. */
+  mtuProbing: number;
+  mtuProbeIntervalMs: number;
   /** EcnMode of ecn.ts. */
   ecn: number;
   /** HystartMode of congestion/hystart.ts. */

@@ -145,6 +145,18 @@ describe('the timer wheel', () => {
     expect(expire(wheel, 1000)).toEqual([1]);
   });
 
+  test('after() counts from the last tick, which expires nothing', () => {
+    const wheel = new Deadlines();
+    wheel.set(1, 2000);
+    wheel.tick(5_000_000);
+    wheel.after(2, 1_000_000);
+    expect(wheel.deadline(2)).toBe(6_000_000);
+    expect(wheel.armed).toBe(2);
+    expect(expire(wheel, 5_000_000)).toEqual([1]);
+    expect(expire(wheel, 5_999_000)).toEqual([]);
+    expect(expire(wheel, 6_000_000)).toEqual([2]);
+  });
+
   test('next() is NEVER when nothing is armed, and clearing twice is harmless', () => {
     const wheel = new Deadlines();
     expect(wheel.next()).toBe(NEVER);

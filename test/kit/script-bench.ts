@@ -8,7 +8,7 @@ import type { Tx } from '../../src/base/tx.ts';
 import type { Link } from '../../src/link/link.ts';
 import { copyPacket, packetLen } from '../../src/link/packet.ts';
 import { Bit, decode, line, Proto, Wire } from '../../src/sim/decode.ts';
-import { fill, firstWrong } from '../../src/sim/stream.ts';
+import { firstWrong } from '../../src/sim/stream.ts';
 import type { TcpServer } from '../../src/socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../../src/socket/tcp-socket.ts';
 import type { ConfigOverrides } from '../../src/stack/config.ts';
@@ -16,6 +16,7 @@ import { Stack } from '../../src/stack/stack.ts';
 import { stateName } from '../../src/tcp/state.ts';
 import { icmp4, type TcpOption, tcp4, tcpOptions, udp4 } from './packet.ts';
 import type { ScriptPacket, Segment } from './script-parse.ts';
+import { Peer, pattern, STREAM_KEY } from './script-peer.ts';
 
 export interface ScriptOptions {
   /** Link MTU; default 1500. */
@@ -31,7 +32,6 @@ export interface ScriptOptions {
 
 export const LOCAL = '192.0.2.1';
 export const REMOTE = '198.51.100.9';
-const STREAM_KEY = 0x70617274;
 const CLIENT_PORT = 54_321;
 const RX_REGION = 1 << 17;
 const START_US = 1_000_000_000;
@@ -58,56 +58,6 @@ class BenchLink implements Link {
     return true;
   }
   flush(): void {}
-}
-
-/** One connection as the script sees it: where both number spaces begin, and what happened. */
-class Peer implements TcpHandler {
-  readonly remotePort: number;
-  localPort = 0;
-  /** Outgoing numbers are relative to this; known from the first SYN that comes out. */
-  iss: number | null = null;
-  /** Added to the script's own numbers. */
-  isn = 0;
-  tsBase: number | null = null;
-  socket: TcpSocket | null = null;
-  wasOpened = false;
-  dataExpected = 0;
-  dataTotal = 0;
-  wasEnded = false;
-  wasWritable = false;
-  wasUrgent = false;
-  writesReturned = 0;
-  closedCode: number | null = null;
-  sentTotal = 0;
-
-  constructor(remotePort: number) {
-    this.remotePort = remotePort;
-  }
-  opened(s: TcpSocket): void {
-    this.socket = s;
-    this.wasOpened = true;
-  }
-  data(_s: TcpSocket, u8: Uint8Array, off: number, len: number): void {
-    const wrong = firstWrong(STREAM_KEY, this.dataTotal, u8, off, len);
-    if (wrong >= 0) throw new Error(`octet ${this.dataTotal + wrong} of the data is wrong`);
-    this.dataTotal += len;
-  }
-  ended(): void {
-    this.wasEnded = true;
-  }
-  writable(): void {
-    this.wasWritable = true;
-  }
-  urgent(): void {
-    this.wasUrgent = true;
-  }
-  written(_s: TcpSocket, n: number): void {
-    this.writesReturned += n;
-  }
-  closed(_s: TcpSocket, code: number): void {
-    if (this.closedCode !== null) throw new Error('closed was called twice');
-    this.closedCode = code;
-  }
 }
 
 export class ScriptBench {
@@ -445,10 +395,4 @@ export class ScriptBench {
   finish(): void {
     if (this.stack.counters.get('PortsideExceptions') !== 0) throw new Error('an exception inside');
   }
-}
-
-function pattern(position: number, len: number): Uint8Array {
-  const octets = new Uint8Array(len);
-  fill(STREAM_KEY, Math.max(0, position), octets, 0, len);
-  return octets;
 }

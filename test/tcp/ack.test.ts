@@ -10,7 +10,17 @@ import { PLAIN } from './openings.ts';
 const ROUND_US = 100_000;
 
 function acknowledge(bench: ScriptBench, ack: number): void {
-  bench.inject({ kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack, win: 65_535, urg: 0, options: [] });
+  bench.inject({
+    kind: 'tcp',
+    flags: 16,
+    pshOptional: false,
+    seq: 1,
+    len: 0,
+    ack,
+    win: 65_535,
+    urg: 0,
+    options: [],
+  });
 }
 
 /** Acknowledges everything every 0.1 s, each second segment; answers cwnd after each round. */
@@ -35,13 +45,20 @@ describe('slow start', () => {
     expect(bench.outbox.length).toBe(10);
   });
 
-  test.each([1, 2, 4])('begins with %d segments when it is told so (knob initialCwnd)', (initialCwnd) => {
-    const bench = runScript(`${PLAIN}\n +0 write(50000)`, { allowLeftover: true, config: { tcp: { initialCwnd } } });
-    expect(bench.outbox.length).toBe(initialCwnd);
-  });
+  test.each([1, 2, 4])(
+    'begins with %d segments when it is told so (knob initialCwnd)',
+    (initialCwnd) => {
+      const bench = runScript(`${PLAIN}\n +0 write(50000)`, {
+        allowLeftover: true,
+        config: { tcp: { initialCwnd } },
+      });
+      expect(bench.outbox.length).toBe(initialCwnd);
+    },
+  );
 
   test('begins with one segment after a SYN+ACK that was lost twice (RFC 5681 §3.1)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000>
       0 > S. 0:0(0) ack 1 <...>
@@ -49,18 +66,23 @@ describe('slow start', () => {
       3 > S. 0:0(0) ack 1 <...>
       +.1 < . 1:1(0) ack 1 win 65535
       +0 write(50000)
-    `, { allowLeftover: true, toleranceMs: 400 });
+    `,
+      { allowLeftover: true, toleranceMs: 400 },
+    );
     expect(bench.outbox.length).toBe(1);
   });
 
   test('doubles the window in a round trip, not more (RFC 5681 §3.1, RFC 2525 §2.1)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000,nop,wscale 6>
       +0 > S. 0:0(0) ack 1 <...>
       +.1 < . 1:1(0) ack 1 win 65535
       +0 write(500000)
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(rounds(bench, 3)).toEqual([20, 40, 80]);
   });
 
@@ -95,7 +117,8 @@ describe('slow start', () => {
 
 describe('congestion avoidance of NewReno', () => {
   test('adds one segment in a round trip (RFC 5681 §3.1, RFC 2525 §2.6)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000,nop,wscale 6>
       +0 > S. 0:0(0) ack 1 <...>
@@ -106,7 +129,9 @@ describe('congestion avoidance of NewReno', () => {
       +0 < . 1:1(0) ack 1 win 65535
       +0 < . 1:1(0) ack 1 win 65535
       +.1 < . 1:1(0) ack 10001 win 65535
-    `, { allowLeftover: true, config: { tcp: { controller: newReno } } });
+    `,
+      { allowLeftover: true, config: { tcp: { controller: newReno } } },
+    );
     expect(bench.socket.info().snd_ssthresh).toBe(5);
     rounds(bench, 2);
     const cwnds = rounds(bench, 8);
@@ -120,13 +145,16 @@ describe('congestion avoidance of NewReno', () => {
 
 describe('after idle time', () => {
   test('of more than an RTO the window starts again from the initial one (RFC 5681 §4.1)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000,nop,wscale 6>
       +0 > S. 0:0(0) ack 1 <...>
       +.1 < . 1:1(0) ack 1 win 65535
       +0 write(70000)
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     rounds(bench, 4);
     expect(bench.socket.info().snd_cwnd).toBeGreaterThan(30);
     bench.runTo(bench.elapsedUs + 10_000_000);
@@ -136,13 +164,16 @@ describe('after idle time', () => {
   });
 
   test('of less than an RTO it does not (RFC 5681 §4.1)', () => {
-    const bench = runScript(`
+    const bench = runScript(
+      `
       0 listen 80
       0 < S 0:0(0) win 65535 <mss 1000,nop,wscale 6>
       +0 > S. 0:0(0) ack 1 <...>
       +.1 < . 1:1(0) ack 1 win 65535
       +0 write(70000)
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     rounds(bench, 4);
     bench.runTo(bench.elapsedUs + 150_000);
     bench.outbox.length = 0;
@@ -160,11 +191,14 @@ test('flight never exceeds the window, whatever the ACKs are (RFC 9293 MUST-19)'
       bench.runTo(bench.elapsedUs + (x % 40_000));
       const { tcb } = bench.socket;
       const flight = (tcb.sndNxt - tcb.sndUna) | 0;
-      if (flight > 0 && x % 3 !== 0) acknowledge(bench, ((tcb.sndUna - tcb.iss) >>> 0) + (x % (flight + 1)));
+      if (flight > 0 && x % 3 !== 0)
+        acknowledge(bench, ((tcb.sndUna - tcb.iss) >>> 0) + (x % (flight + 1)));
       else acknowledge(bench, (tcb.sndUna - tcb.iss) >>> 0);
       const info = bench.socket.info();
       // limited transmit may have two more under way, a tail loss probe one
-      expect(info.unacked - info.sacked - info.lost + info.retrans).toBeLessThanOrEqual(info.snd_cwnd + 3);
+      expect(info.unacked - info.sacked - info.lost + info.retrans).toBeLessThanOrEqual(
+        info.snd_cwnd + 3,
+      );
     }
   }
 });

@@ -12,7 +12,7 @@ describe('an active open', () => {
   test('sends MSS, SACK-permitted, timestamps and window scale, window unscaled (RFC 9293 MUST-14)', () => {
     runScript(`
       0 connect 80
-      +0 > S 0:0(0) win 65535 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>
+      +0 > S 0:0(0) win 64240 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>
       +.1 < S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS val 7 ecr 100,nop,wscale 7>
       +0 > . 1:1(0) ack 1 <nop,nop,TS val 200 ecr 7>
       +0 expect opened

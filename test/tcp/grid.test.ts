@@ -55,13 +55,22 @@ class Bench implements TcpHandler {
       this.socket = s;
       return this;
     };
-    this.server = this.stack.listen({ port: PORT, address: '0.0.0.0', backlog: 1 << 16, handler: { accept } });
+    this.server = this.stack.listen({
+      port: PORT,
+      address: '0.0.0.0',
+      backlog: 1 << 16,
+      handler: { accept },
+    });
   }
 
   #sent(tx: Tx): boolean {
     const at = tx.headerOff + 20;
     const view = this.slab.view;
-    this.replies.push({ seq: view.getInt32(at + 4), ack: view.getInt32(at + 8), flags: view.getUint8(at + 13) });
+    this.replies.push({
+      seq: view.getInt32(at + 4),
+      ack: view.getInt32(at + 8),
+      flags: view.getUint8(at + 13),
+    });
     return true;
   }
 
@@ -134,9 +143,16 @@ function reach(b: Bench, state: string): Position {
   b.socket = null;
   b.replies.length = 0;
   b.waitsBefore = b.stack.counters.get('TcpExtTW');
-  if (state === 'CLOSED' || state === 'LISTEN') return { name: state, rcvNxt: IRS + 1, una: 100, nxt: 110 };
+  if (state === 'CLOSED' || state === 'LISTEN')
+    return { name: state, rcvNxt: IRS + 1, una: 100, nxt: 110 };
   if (state === 'SYN-SENT') {
-    b.socket = b.stack.connect({ address: '198.51.100.9', port: b.remotePort, localPort: PORT, localAddress: '192.0.2.1', handler: b });
+    b.socket = b.stack.connect({
+      address: '198.51.100.9',
+      port: b.remotePort,
+      localPort: PORT,
+      localAddress: '192.0.2.1',
+      handler: b,
+    });
     b.stack.drain();
     const { seq } = b.take();
     return { name: state, rcvNxt: IRS + 1, una: seq, nxt: (seq + 1) | 0 };
@@ -211,13 +227,19 @@ function judge(b: Bench, p: Position, flags: number): string {
   const out = b.replies;
   if (out.length > 1) return `${out.length} replies`;
   const reply = out[0];
-  if ((flags & F.RST) !== 0 && reply !== undefined && (reply.flags & F.RST) !== 0) return 'RST for RST';
+  if ((flags & F.RST) !== 0 && reply !== undefined && (reply.flags & F.RST) !== 0)
+    return 'RST for RST';
   if (reply !== undefined && (reply.flags & F.SYN) !== 0) {
     const opening = (flags & (F.SYN | F.ACK | F.RST | F.FIN)) === F.SYN;
     const again = p.name === 'SYN-RECV';
     if (p.name !== 'SYN-SENT' && !again && !opening) return 'SYN for no SYN';
   }
-  if (p.name === 'LISTEN' && (flags & F.SYN) !== 0 && (flags & F.FIN) !== 0 && reply !== undefined) {
+  if (
+    p.name === 'LISTEN' &&
+    (flags & F.SYN) !== 0 &&
+    (flags & F.FIN) !== 0 &&
+    reply !== undefined
+  ) {
     if ((reply.flags & F.SYN) !== 0) return 'SYN+FIN made a connection';
   }
   const legal = LEGAL[p.name];
@@ -234,40 +256,54 @@ function judge(b: Bench, p: Position, flags: number): string {
 }
 
 const STATES = [
-  'CLOSED', 'LISTEN', 'SYN-SENT', 'SYN-RECV', 'ESTAB', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'CLOSING', 'LAST-ACK',
+  'CLOSED',
+  'LISTEN',
+  'SYN-SENT',
+  'SYN-RECV',
+  'ESTAB',
+  'FIN-WAIT-1',
+  'FIN-WAIT-2',
+  'CLOSE-WAIT',
+  'CLOSING',
+  'LAST-ACK',
   'TIME-WAIT',
 ];
 
 describe('any segment in any state', () => {
-  test.each(STATES)('%s: no exception, one reply, legal moves, no RST for RST (RFC 9293 §3.10.7)', (state) => {
-    const wrong: string[] = [];
-    const seen = new Set<string>();
-    let cells = 0;
-    for (const s of SEQS) {
-      for (const a of ACKS) {
-        const b = new Bench();
-        // nobody listens: the state CLOSED, and a port for a connection of ours
-        if (state === 'CLOSED' || state === 'SYN-SENT') b.server.close();
-        for (let flags = 0; flags < 512; flags++) {
-          b.remotePort = 1000 + flags;
-          b.stack.advance((b.nowUs += 100));
-          const p = reach(b, state);
-          b.waitsBefore = b.stack.counters.get('TcpExtTW');
-          // every other cell carries text
-          const len = (flags + s.name.length + a.name.length) % 2 === 0 ? 0 : 4;
-          b.inject(flags, s.at(p), a.at(p), len);
-          if (b.socket !== null) seen.add(b.state);
-          const what = judge(b, p, flags);
-          if (what !== '') wrong.push(`flags 0x${flags.toString(16)} seq ${s.name} ack ${a.name}: ${what}`);
-          cells++;
-          b.socket?.abort();
-          b.stack.drain();
+  test.each(STATES)(
+    '%s: no exception, one reply, legal moves, no RST for RST (RFC 9293 §3.10.7)',
+    (state) => {
+      const wrong: string[] = [];
+      const seen = new Set<string>();
+      let cells = 0;
+      for (const s of SEQS) {
+        for (const a of ACKS) {
+          const b = new Bench();
+          // nobody listens: the state CLOSED, and a port for a connection of ours
+          if (state === 'CLOSED' || state === 'SYN-SENT') b.server.close();
+          for (let flags = 0; flags < 512; flags++) {
+            b.remotePort = 1000 + flags;
+            b.nowUs += 100;
+            b.stack.advance(b.nowUs);
+            const p = reach(b, state);
+            b.waitsBefore = b.stack.counters.get('TcpExtTW');
+            // every other cell carries text
+            const len = (flags + s.name.length + a.name.length) % 2 === 0 ? 0 : 4;
+            b.inject(flags, s.at(p), a.at(p), len);
+            if (b.socket !== null) seen.add(b.state);
+            const what = judge(b, p, flags);
+            if (what !== '')
+              wrong.push(`flags 0x${flags.toString(16)} seq ${s.name} ack ${a.name}: ${what}`);
+            cells++;
+            b.socket?.abort();
+            b.stack.drain();
+          }
         }
       }
-    }
-    expect(wrong.slice(0, 20)).toEqual([]);
-    expect(cells).toBe(10_240);
-    // the grid has really been there: every legal move is made by some segment
-    expect([...seen].sort()).toEqual([...(MADE[state] as string[])].sort());
-  });
+      expect(wrong.slice(0, 20)).toEqual([]);
+      expect(cells).toBe(10_240);
+      // the grid has really been there: every legal move is made by some segment
+      expect([...seen].sort()).toEqual([...(MADE[state] as string[])].sort());
+    },
+  );
 });

@@ -34,17 +34,24 @@ describe('before the connection is open', () => {
     { error: 'port_unreachable', code: 'ECONNREFUSED' },
     { error: 'protocol_unreachable', code: 'ENOPROTOOPT' },
   ];
-  test.each(hard)('$error ends it with $code (RFC 9293 SHLD-26, RFC 5461 §4)', ({ error, code }) => {
-    runScript(`${CONNECT}
+  test.each(hard)(
+    '$error ends it with $code (RFC 9293 SHLD-26, RFC 5461 §4)',
+    ({ error, code }) => {
+      runScript(`${CONNECT}
       +.1 < icmp ${error} [0:0(0)]
       +0 expect closed ${code}
     `);
-  });
+    },
+  );
 
-  test.each(['net_unreachable', 'host_unreachable', 'source_route_failed', 'ttl_exceeded', 'parameter_problem'])(
-    '%s does not end it (RFC 9293 MUST-56)',
-    (error) => {
-      runScript(`${CONNECT}
+  test.each([
+    'net_unreachable',
+    'host_unreachable',
+    'source_route_failed',
+    'ttl_exceeded',
+    'parameter_problem',
+  ])('%s does not end it (RFC 9293 MUST-56)', (error) => {
+    runScript(`${CONNECT}
         +.1 < icmp ${error} [0:0(0)]
         +.1 expect open
         +0 expect state SYN-SENT
@@ -52,21 +59,30 @@ describe('before the connection is open', () => {
         +0 > . 1:1(0) ack 1
         +0 expect opened
       `);
-    },
-  );
+  });
 
   test('what the network said is what the program hears at last (RFC 9293 MUST-47, SHLD-25)', () => {
-    runScript(`${CONNECT}
+    runScript(
+      `${CONNECT}
       +.1 < icmp host_unreachable [0:0(0)]
       +300 expect closed EHOSTUNREACH
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 });
 
 describe('on an open connection', () => {
   test.each([
-    'net_unreachable', 'host_unreachable', 'protocol_unreachable', 'port_unreachable', 'source_route_failed',
-    'admin_prohibited', 'ttl_exceeded', 'reassembly_exceeded', 'parameter_problem',
+    'net_unreachable',
+    'host_unreachable',
+    'protocol_unreachable',
+    'port_unreachable',
+    'source_route_failed',
+    'admin_prohibited',
+    'ttl_exceeded',
+    'reassembly_exceeded',
+    'parameter_problem',
   ])('%s is noted and does not end it (RFC 9293 MUST-56, RFC 5927 §4)', (error) => {
     runScript(`${FLIGHT}
       +.05 < icmp ${error} [1:1001(1000)]
@@ -110,42 +126,60 @@ describe('on an open connection', () => {
 
 describe('path MTU discovery', () => {
   test('frag needed makes smaller segments and sends what was lost again at once (RFC 1191 §6.5)', () => {
-    const bench = runScript(`${BIG}
+    const bench = runScript(
+      `${BIG}
       +.05 < icmp frag_needed mtu 1000 [1:1461(1460)]
       +.01 expect open
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().pmtu).toBe(1000);
     expect(bench.outbox.length).toBeGreaterThan(0);
     expect(Math.max(...sizes(bench))).toBe(1000);
   });
 
   test('is no sign of congestion: the window stays (RFC 1191 §6.5)', () => {
-    const bench = runScript(`${BIG}
+    const bench = runScript(
+      `${BIG}
       +.05 < icmp frag_needed mtu 1000 [1:1461(1460)]
       +.05 < . 1:1(0) ack 2921 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().snd_cwnd).toBeGreaterThanOrEqual(10);
   });
 
   test('a message never makes segments larger (RFC 1191 §3, RFC 8201 §4)', () => {
-    const bench = runScript(`${BIG}
+    const bench = runScript(
+      `${BIG}
       +.01 < icmp frag_needed mtu 1000 [1:1461(1460)]
       +.01 < icmp frag_needed mtu 1400 [1:1461(1460)]
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().pmtu).toBe(1000);
   });
 
-  test.each([68, 100, 300, 551])('an MTU of %d is not believed below the floor of 552 (RFC 5927 §7)', (mtu) => {
-    const bench = runScript(`${BIG}
+  test.each([68, 100, 300, 551])(
+    'an MTU of %d is not believed below the floor of 552 (RFC 5927 §7)',
+    (mtu) => {
+      const bench = runScript(
+        `${BIG}
       +.05 < icmp frag_needed mtu ${mtu} [1:1461(1460)]
-    `, { allowLeftover: true });
-    expect(bench.socket.info().pmtu).toBeGreaterThanOrEqual(552);
-  });
+    `,
+        { allowLeftover: true },
+      );
+      expect(bench.socket.info().pmtu).toBeGreaterThanOrEqual(552);
+    },
+  );
 
   test('an MTU of 0 (an old router) falls to the next plateau (RFC 1191 §5)', () => {
-    const bench = runScript(`${BIG}
+    const bench = runScript(
+      `${BIG}
       +.05 < icmp frag_needed mtu 0 [1:1461(1460)]
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().pmtu).toBeLessThan(1500);
     expect(bench.socket.info().pmtu).toBeGreaterThanOrEqual(552);
   });
@@ -158,10 +192,13 @@ describe('path MTU discovery', () => {
   });
 
   test('the same octets are never sent over the MTU again (RFC 1191 §3)', () => {
-    const bench = runScript(`${BIG}
+    const bench = runScript(
+      `${BIG}
       +.05 < icmp frag_needed mtu 700 [1:1461(1460)]
       +3 expect open
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(Math.max(...sizes(bench))).toBeLessThanOrEqual(700);
   });
 });

@@ -3,10 +3,16 @@
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
 import type { ScriptBench } from '../kit/script-bench.ts';
+import { packet } from './openings.ts';
 
 const REMOTE = '198.51.100.9';
 const nobody = {
-  opened() {}, data() {}, ended() {}, writable() {}, written() {}, closed() {},
+  opened() {},
+  data() {},
+  ended() {},
+  writable() {},
+  written() {},
+  closed() {},
 };
 
 interface Syn {
@@ -20,7 +26,7 @@ function syn(bench: ScriptBench, port = 80, localPort = 0): Syn {
   const options = { address: REMOTE, port, handler: nobody };
   const s = bench.stack.connect(localPort === 0 ? options : { ...options, localPort });
   bench.runTo(bench.elapsedUs);
-  const view = new DataView((bench.outbox[0]?.octets as Uint8Array).buffer);
+  const view = new DataView(packet(bench, 0).buffer);
   s.abort();
   bench.runTo(bench.elapsedUs);
   bench.outbox.length = 0;
@@ -68,8 +74,11 @@ describe('initial sequence numbers', () => {
 
   test('of SYN+ACKs are as hard to guess as those of SYNs (RFC 6528 §3)', () => {
     const issOf = (seed: number): number => {
-      const bench = runScript('0 listen 80\n 0 < S 0:0(0) win 9 <mss 1000>', { allowLeftover: true, seed });
-      return new DataView((bench.outbox[0]?.octets as Uint8Array).buffer).getUint32(24);
+      const bench = runScript('0 listen 80\n 0 < S 0:0(0) win 9 <mss 1000>', {
+        allowLeftover: true,
+        seed,
+      });
+      return new DataView(packet(bench, 0).buffer).getUint32(24);
     };
     const values = [1, 2, 3, 4, 5, 6].map(issOf);
     expect(new Set(values).size).toBe(6);
@@ -90,11 +99,16 @@ describe('ephemeral ports', () => {
   });
 
   test('are not those of a connection that is open to the same peer (RFC 9293 §3.4)', () => {
-    const bench = runScript('0 listen 81', { config: { tcp: { ephemeralLow: 40_000, ephemeralHigh: 40_003 } } });
+    const bench = runScript('0 listen 81', {
+      config: { tcp: { ephemeralLow: 40_000, ephemeralHigh: 40_003 } },
+    });
     const used = new Set<number>();
-    for (let i = 0; i < 4; i++) used.add(bench.stack.connect({ address: REMOTE, port: 80, handler: nobody }).localPort);
+    for (let i = 0; i < 4; i++)
+      used.add(bench.stack.connect({ address: REMOTE, port: 80, handler: nobody }).localPort);
     expect([...used].sort()).toEqual([40_000, 40_001, 40_002, 40_003]);
-    expect(() => bench.stack.connect({ address: REMOTE, port: 80, handler: nobody })).toThrow(/EADDRNOTAVAIL/);
+    expect(() => bench.stack.connect({ address: REMOTE, port: 80, handler: nobody })).toThrow(
+      /EADDRNOTAVAIL/,
+    );
     // another peer is another 4-tuple
     expect(() => bench.stack.connect({ address: REMOTE, port: 81, handler: nobody })).not.toThrow();
   });

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
+import { packet } from './openings.ts';
 
 const opening = (options: string, answer: string): string => `
   0 listen 80
@@ -22,7 +23,7 @@ function firstSegment(options: string, mtu = 1500): number {
   `,
     { allowLeftover: true, mtu },
   );
-  const octets = bench.outbox[0]?.octets as Uint8Array;
+  const octets = packet(bench, 0);
   return octets.length - 20 - ((octets[32] as number) >> 4) * 4;
 }
 

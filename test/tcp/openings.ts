@@ -1,6 +1,15 @@
 // Beginnings of packet scripts: connections in a state, without a word about how the stack does it.
 // The peer's numbers start at 0 (its SYN), so do the stack's. The round trip is 0.1 s.
 
+import type { ScriptBench } from '../kit/script-bench.ts';
+
+/** The packet that came out at place `i` (negative: from the end) and was not looked at yet. */
+export function packet(bench: ScriptBench, i: number): Uint8Array {
+  const sent = bench.outbox.at(i);
+  if (sent === undefined) throw new Error(`no packet ${i}`);
+  return sent.octets;
+}
+
 /** Passive open, nothing but MSS: no SACK, no timestamps, no scaling. ESTABLISHED at 0.1 s. */
 export const PLAIN = `
   0 listen 80

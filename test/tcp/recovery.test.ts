@@ -83,14 +83,17 @@ describe('without SACK', () => {
   });
 
   test('every segment counts as delivered once, by its duplicate ACK or by the ACK (RFC 9937 §6.1)', () => {
-    const bench = runScript(`${flight(PLAIN)}
+    const bench = runScript(
+      `${flight(PLAIN)}
       +.1 < . 1:1(0) ack 1 win 65535
       +0 < . 1:1(0) ack 1 win 65535
       +0 < . 1:1(0) ack 1 win 65535
       +0 < . 1:1(0) ack 1 win 65535
       +0 < . 1:1(0) ack 1 win 65535
       +.1 < . 1:1(0) ack 10001 win 65535
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.info().delivered).toBe(11); // the SYN and ten segments
   });
 
@@ -338,7 +341,7 @@ describe('a retransmission timeout', () => {
     expect(bench.socket.info().snd_ssthresh).toBeLessThanOrEqual(7);
   });
 
-  test('sends the octets that were sent before (RFC 2525 §2.3)', () => {
+  test('sends the octets that were sent before (RFC 2525 §2.4)', () => {
     // the kit compares every payload with the stream by its sequence number
     runScript(
       `${PLAIN}

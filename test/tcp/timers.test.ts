@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
-import { PLAIN } from './openings.ts';
+import { PLAIN, packet } from './openings.ts';
 
 const seconds = (bench: { outbox: readonly { atUs: number }[] }): number[] =>
   bench.outbox.map((o) => o.atUs / 1e6);
@@ -153,7 +153,7 @@ describe('a window of zero', () => {
   test('a probe whose octet was taken is not sent twice (RFC 9293 §3.8.6.1)', () => {
     const bench = runScript(`${SHUT}\n +2 forget`, { allowLeftover: true });
     for (let i = 0; i < 5 && bench.outbox.length === 0; i++) bench.runTo(bench.nextEventUs());
-    const probe = bench.outbox[0]?.octets as Uint8Array;
+    const probe = packet(bench, 0);
     bench.outbox.length = 0;
     const taken = probe.length - 40;
     const ack = 1001 + taken;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
-import { PLAIN, STAMPED } from './openings.ts';
+import { PLAIN, packet, STAMPED } from './openings.ts';
 
 describe('timestamps', () => {
   test('stand on every segment once agreed (RFC 7323 §3.2)', () => {
@@ -34,7 +34,7 @@ describe('timestamps', () => {
   test('begin anywhere, and elsewhere for each connection (RFC 7323 §5.4, CVE-2026-23247)', () => {
     const values = Array.from({ length: 6 }, (_, seed) => {
       const bench = runScript('0 connect 80', { allowLeftover: true, seed: seed + 1 });
-      const octets = bench.outbox[0]?.octets as Uint8Array;
+      const octets = packet(bench, 0);
       for (let at = 40; at < octets.length; ) {
         const kind = octets[at] as number;
         if (kind === 8) return new DataView(octets.buffer).getUint32(at + 2);
@@ -43,13 +43,18 @@ describe('timestamps', () => {
       return 0;
     });
     expect(new Set(values).size).toBe(6);
-    const two = runScript(`
+    const two = runScript(
+      `
       0 connect 80
       0 connect 81
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     const stamp = (i: number): number => {
-      const octets = two.outbox[i]?.octets as Uint8Array;
-      return new DataView(octets.buffer).getUint32(octets.findIndex((o, k) => k >= 40 && o === 8 && octets[k + 1] === 10) + 2);
+      const octets = packet(two, i);
+      return new DataView(octets.buffer).getUint32(
+        octets.findIndex((o, k) => k >= 40 && o === 8 && octets[k + 1] === 10) + 2,
+      );
     };
     expect(Math.abs(stamp(0) - stamp(1))).toBeGreaterThan(1000);
   });
@@ -105,11 +110,14 @@ describe('PAWS', () => {
   });
 
   test('a segment without the agreed timestamp is dropped, and the connection lives (RFC 7323 §3.2)', () => {
-    const bench = runScript(`${STAMPED}
+    const bench = runScript(
+      `${STAMPED}
       +.01 < P. 1:11(10) ack 1 win 65535
       +.1 < P. 1:11(10) ack 1 win 65535 <nop,nop,TS val 300 ecr 700>
       +.2 expect state ESTAB
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
     expect(bench.socket.bytesReceived).toBe(10);
   });
 
@@ -146,7 +154,8 @@ describe('PAWS', () => {
 
   test('empty segments that PAWS refuses are answered twice a second at most (ACK loops)', () => {
     let script = STAMPED;
-    for (let i = 0; i < 200; i++) script += '+0 < . 1:1(0) ack 1 win 65535 <nop,nop,TS val 1 ecr 700>\n';
+    for (let i = 0; i < 200; i++)
+      script += '+0 < . 1:1(0) ack 1 win 65535 <nop,nop,TS val 1 ecr 700>\n';
     const bench = runScript(script, { allowLeftover: true });
     expect(bench.outbox.length).toBe(1);
   });

@@ -15,26 +15,35 @@ describe('urgent data', () => {
   });
 
   test('is announced ahead of its octets (RFC 9293 MUST-32)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 < .U 1:1(0) ack 1 win 65535 urg 5000
       +0 expect urgent
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test.each([1, 2, 1000, 65_535])('of %d octets is as good as any (RFC 9293 MUST-31)', (urg) => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 < P.U 1:11(10) ack 1 win 65535 urg ${urg}
       +0 expect urgent
       +0 expect data 10
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('a pointer without the URG flag means nothing (RFC 9293 §3.1)', () => {
     const run = (): void => {
-      runScript(`${PLAIN}
+      runScript(
+        `${PLAIN}
         +0 < P. 1:11(10) ack 1 win 65535 urg 10
         +0 expect urgent
-      `, { allowLeftover: true });
+      `,
+        { allowLeftover: true },
+      );
     };
     expect(run).toThrow(/urgent/);
   });
@@ -50,7 +59,8 @@ describe('urgent data', () => {
   });
 
   test('is announced in all segments before it (RFC 9293 §3.8.5)', () => {
-    runScript(`${PLAIN}
+    runScript(
+      `${PLAIN}
       +0 cork
       +0 write(2500)
       +0 > . 1:1001(1000) ack 1
@@ -58,16 +68,24 @@ describe('urgent data', () => {
       +0 send_urgent(10)
       +0 uncork
       +0 > P.U 2001:2511(510) ack 1 urg 510
-    `, { allowLeftover: true });
+    `,
+      { allowLeftover: true },
+    );
   });
 
-  test.each([0, 1, 100, 65_535])('URG with pointer %d in any flags is survived (URGENT/11)', (urg) => {
-    for (const flags of ['.U', 'P.U', 'F.U', 'SU', 'S.U', 'RU', 'U', 'FPU', 'SFPU']) {
-      const bench = runScript(`${PLAIN}
+  test.each([0, 1, 100, 65_535])(
+    'URG with pointer %d in any flags is survived (URGENT/11)',
+    (urg) => {
+      for (const flags of ['.U', 'P.U', 'F.U', 'SU', 'S.U', 'RU', 'U', 'FPU', 'SFPU']) {
+        const bench = runScript(
+          `${PLAIN}
         +0 < ${flags} 1:1(0) ack 1 win 100 urg ${urg}
         +0 < P.U 1:2(1) ack 1 win 65535 urg ${urg}
-      `, { allowLeftover: true });
-      expect(bench.stack.counters.get('PortsideExceptions')).toBe(0);
-    }
-  });
+      `,
+          { allowLeftover: true },
+        );
+        expect(bench.stack.counters.get('PortsideExceptions')).toBe(0);
+      }
+    },
+  );
 });

@@ -7,9 +7,20 @@ import type { ScriptBench } from '../../kit/script-bench.ts';
 
 const ROUND_US = 100_000;
 
-function acknowledge(bench: ScriptBench, ack: number, options: { sack?: [number, number] } = {}): void {
+function acknowledge(
+  bench: ScriptBench,
+  ack: number,
+  options: { sack?: [number, number] } = {},
+): void {
   bench.inject({
-    kind: 'tcp', flags: 16, pshOptional: false, seq: 1, len: 0, ack, win: 65_535, urg: 0,
+    kind: 'tcp',
+    flags: 16,
+    pshOptional: false,
+    seq: 1,
+    len: 0,
+    ack,
+    win: 65_535,
+    urg: 0,
     options: options.sack === undefined ? [] : [{ kind: 'sack', blocks: [options.sack] }],
   });
 }
@@ -47,7 +58,8 @@ function lose(bench: ScriptBench): void {
   const { tcb } = bench.socket;
   const una = (tcb.sndUna - tcb.iss) >>> 0;
   const nxt = (tcb.sndNxt - tcb.iss) >>> 0;
-  for (let n = 1; una + (n + 1) * 1000 <= nxt; n++) acknowledge(bench, una, { sack: [una + 1000, una + (n + 1) * 1000] });
+  for (let n = 1; una + (n + 1) * 1000 <= nxt; n++)
+    acknowledge(bench, una, { sack: [una + 1000, una + (n + 1) * 1000] });
   for (let i = 0; i < 3; i++) {
     bench.runTo(bench.elapsedUs + ROUND_US);
     bench.outbox.length = 0;
@@ -63,7 +75,9 @@ describe('CUBIC', () => {
     lose(bench);
     const { snd_ssthresh: after } = bench.socket.info();
     expect(before).toBeGreaterThanOrEqual(150);
-    expect(Math.abs(after - Math.floor(before * 0.7))).toBeLessThanOrEqual(Math.ceil(before * 0.02));
+    expect(Math.abs(after - Math.floor(before * 0.7))).toBeLessThanOrEqual(
+      Math.ceil(before * 0.02),
+    );
   });
 
   test('comes back to the old maximum after K = cbrt(0.3 wMax / 0.4) seconds, flat there (RFC 9438 §4.2)', () => {
