@@ -39,7 +39,8 @@ function serveSafely(tcp: TcpLayer, t: Tcb): void {
   try {
     serve(tcp, t);
   } catch (error) {
-    t.ready |= tcp.pending;
+    // what the handler has not seen is served in the next round
+    t.ready |= tcp.pending | Ready.DATA | Ready.ENDED | Ready.OUTPUT;
     tcp.errors.push(error);
   }
   if (t.pieced > 0) park(t);
