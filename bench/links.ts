@@ -1,4 +1,4 @@
-// The two links of `bulk`, each in namespaces of its own: a veth pair between two kernels, and a TUN
+// The two links of `bulk`, each in namespaces of its own: a veth between two kernels, and a TUN
 // between the kernel and `portside up`. Everything is removed again, whatever happens.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';

@@ -107,7 +107,11 @@ export const headers: Suite = {
   question: 'what do the eleven fields of an IPv4 and a TCP header cost?',
   cases: [
     { name: 'accessors over the slab', ops: PACKETS, prepare: accessors },
-    { name: 'the checks before them: lengths, header sum', ops: PACKETS, prepare: accessorsChecked },
+    {
+      name: 'the checks before them: lengths, header sum',
+      ops: PACKETS,
+      prepare: accessorsChecked,
+    },
     { name: 'a parsed object with subarrays', ops: PACKETS, prepare: objects, rejected: true },
   ],
 };

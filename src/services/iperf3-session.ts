@@ -6,7 +6,8 @@ import type { UdpSocket } from '../socket/udp-socket.ts';
 import { fromAscii, toAscii } from './ascii.ts';
 import * as protocol from './iperf3-protocol.ts';
 import { State, type StreamResult, Trouble } from './iperf3-protocol.ts';
-import { type Stream, TcpReader, TcpWriter, UdpReader, UdpWriter } from './iperf3-streams.ts';
+import { type Stream, TcpReader, TcpWriter } from './iperf3-streams.ts';
+import { UdpReader, UdpWriter } from './iperf3-udp.ts';
 import type { Timers } from './service.ts';
 import { isDead } from './source.ts';
 

@@ -118,6 +118,11 @@ export class TcpSocket implements TcpUser {
   get bytesSent(): number {
     return this.tcb.totals[Total.BYTES_SENT] as number;
   }
+  /** Octets to come up to the end of urgent data, 0 when there is none (RFC 9293 MUST-33). */
+  get urgentAhead(): number {
+    const t = this.tcb;
+    return t.urgentIn ? Math.max(0, seq.diff(t.rcvUp, t.rcvRead)) : 0;
+  }
 
   /**
    * Queues octets without copying: the memory is the stack's until `written` counts this call.

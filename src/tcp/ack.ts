@@ -83,7 +83,7 @@ function idleAck(t: Tcb): void {
 }
 
 function updateWindow(t: Tcb, rx: Rx, pass: AckPass): void {
-  const wnd = rx.segWnd * 2 ** t.sndScale;
+  const wnd = rx.segWnd << t.sndScale; // at most 65,535 << 14
   const ack = rx.segAck;
   const newer =
     seq.gt(ack, t.sndUna) ||

@@ -301,6 +301,7 @@ export function settleAckTimer(t: Tcb): void {
 /** The program has taken `len` octets from the front. */
 export function consumed(t: Tcb, len: number): void {
   t.rcvRead = (t.rcvRead + len) | 0;
+  if (t.urgentIn && seq.le(t.rcvUp, t.rcvRead)) t.urgentIn = false;
   adjustSpace(t, t.layer);
 }
 

@@ -54,6 +54,7 @@ export function setRto(t: Tcb): void {
 /** The timeout with its backoff (RFC 6298 §5.5), at most the knob's maximum. */
 export function backedOff(t: Tcb): number {
   const max = t.layer.config.rtoMaxMs * 1000;
+  if (t.backoff === 0) return t.rtoUs;
   const rto = t.rtoUs * 2 ** Math.min(t.backoff, 20);
   return rto > max ? max : rto;
 }

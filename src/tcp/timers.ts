@@ -49,13 +49,8 @@ export function scheduleLossProbe(t: Tcb, advancing: boolean): void {
   pto += t.packetsOut === 1 ? t.layer.config.rtoMinMs * 1000 : MIN_US;
   const now = t.layer.ip.nowUs;
   const rtoLeft = (advancing ? now : t.rtoStartUs) + backedOff(t) - now;
-  if (pto >= rtoLeft) {
-    if (t.rexmit !== Rexmit.RTO) {
-      t.rexmit = Rexmit.RTO;
-      armTimer(t, Timer.REXMIT, Math.max(1, Math.round(rtoLeft)));
-    }
-    return;
-  }
+  // at the RTO's time a probe still goes first: it repairs a lone loss without slow start
+  if (pto > rtoLeft) pto = rtoLeft;
   t.rexmit = Rexmit.TLP;
   armTimer(t, Timer.REXMIT, Math.max(1, Math.round(pto)));
 }

@@ -41,7 +41,7 @@ export function selectWindow(t: Tcb): number {
   if (space < t.rcvBuf >> 1 && (space < t.rcvBuf >> 4 || space < mss)) free = 0;
   if (t.rcvScale > 0) free -= free & ((1 << t.rcvScale) - 1);
   else if (free - left < mss && free - left < t.rcvBuf >> 1) free = left;
-  const max = t.wsOk || t.state < 4 ? 0xffff * 2 ** t.rcvScale : 0xffff;
+  const max = t.wsOk || t.state < 4 ? 0xffff << t.rcvScale : 0xffff;
   if (free > max) free = max;
   if (free >= left) return free;
   // never announce less than what is promised: round up to the unit of the scale

@@ -5,6 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { closeServices, startServices } from '../../src/cli/service-set.ts';
@@ -19,10 +20,14 @@ const FAULTS =
   '(tcp.analysis.flags && !tcp.analysis.window_update && !tcp.analysis.window_full && ' +
   '!tcp.analysis.zero_window && !tcp.analysis.keep_alive && !tcp.analysis.keep_alive_ack) || ' +
   'tcp.checksum.status==0';
+/** Of these, a probe that came too early, and its answer. */
+const PROBES =
+  'tcp.analysis.retransmission || tcp.analysis.spurious_retransmission || ' +
+  'tcp.analysis.duplicate_ack';
 const BAD_SUMS = 'ip.checksum.status==0 || udp.checksum.status==0 || icmp.checksum.status==0';
 const BYTES = FULL ? 200_000_000 : 10_000_000;
 /** Runs until one is clean. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 3;
 const LIMIT_MS = FULL ? 120_000 : 30_000;
 
 async function tshark(lab: Lab, file: string, filter: string): Promise<string> {
@@ -75,27 +80,30 @@ function keep(file: string): void {
 
 const WANTED = { echo: true, discard: true, chargen: true, http: true, iperf3: 5201 } as const;
 
-/** Looks at a capture. Wrong checksums are wrong at any time; faults may be the machine's. */
+/** What is wrong at any time, however busy the machine is. Answers the file. */
 async function judge(lab: Lab, file: string): Promise<string> {
   keep(file);
   // The file holds what it should: connections of the HTTP service from both sides to their end.
   const seen = await tshark(lab, file, 'tcp.flags.fin==1 && tcp.srcport==80');
   expect(seen.trim().split('\n').length).toBeGreaterThan(100);
   expect(await tshark(lab, file, BAD_SUMS)).toBe('');
-  return tshark(lab, file, FAULTS);
+  return file;
 }
 
 /**
  * A process that the machine does not let run for some milliseconds makes the other side probe
- * (RFC 8985 §7): a retransmission that nobody is to blame for. One of a few runs must be clean.
+ * (RFC 8985 §7): a retransmission that nobody is to blame for. One of a few runs must be clean;
+ * where other programs keep every core busy all the time, nothing but such probes may be seen.
  */
 async function oneIsClean(run: (i: number) => Promise<string>): Promise<void> {
-  let said = '';
+  let file = '';
   for (let i = 1; i <= ATTEMPTS; i++) {
-    said = await run(i);
-    if (said === '') return;
+    file = await run(i);
+    if ((await tshark(lab, file, FAULTS)) === '') return;
   }
-  expect(said).toBe('');
+  const isBusy = (loadavg()[0] ?? 0) > cpus().length;
+  const filter = isBusy ? `(${FAULTS}) && !(${PROBES})` : FAULTS;
+  expect(await tshark(lab, file, filter)).toBe('');
 }
 
 /** Runs the traffic against a host with all services, then closes it. */

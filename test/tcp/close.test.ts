@@ -262,6 +262,14 @@ describe('the program', () => {
     },
   );
 
+  test('a RST that carries text is as good as any (RFC 9293 SHLD-2)', () => {
+    runScript(`${PLAIN}
+      +0 < R. 1:31(30) ack 1 win 0
+      +0 expect data 0
+      +0 expect closed ECONNRESET
+    `);
+  });
+
   test('a reset wakes a connection with unread data: data is lost with it or read first, never both', () => {
     const bench = runScript(`${PLAIN}
       +0 pause

@@ -37,7 +37,7 @@ describe('the MSS option', () => {
     { mtu: 65_535, mss: 65_495 },
   ];
   test.each(sent)(
-    'of a link with MTU $mtu says $mss (RFC 9293 MUST-67, SHLD-6)',
+    'of a link with MTU $mtu says $mss (RFC 9293 MUST-67, SHLD-5, SHLD-6)',
     ({ mtu, mss }) => {
       runScript(
         `0 listen 80\n 0 < S 0:0(0) win 65535 <mss 1000>\n +0 > S. 0:0(0) ack 1 <mss ${mss}>`,

@@ -161,8 +161,6 @@ describe('every packet', () => {
   test('is summed, and a wrong sum that comes in is refused without a reply (RFC 9293 MUST-2, MUST-3)', () => {
     // the kit verifies the checksum of everything that comes out
     const bench = runScript(`${PLAIN}\n +0 write(1000)\n +0 > P. 1:1001(1000) ack 1`);
-    const segment = '45000029000040004006 0000 c6336409 c0000201 d431 0050 00000001';
-    expect(segment.length).toBeGreaterThan(0);
     const before = bench.stack.counters.get('TcpInSegs');
     const octets = Uint8Array.from([
       0x45, 0, 0, 41, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 51, 100, 9, 192, 0, 2, 1, 0xd4, 0x31, 0, 80,

@@ -87,7 +87,7 @@ describe('TIME-WAIT', () => {
     { name: 'no timestamp and an old number', syn: 'S -5000:-5000(0) win 9 <mss 1000,sackOK>', ack: 0, accepted: false },
   ];
   test.each(stamped)(
-    'after timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2)',
+    'after timestamps: a SYN with $name is taken = $accepted (RFC 6191 §2, RFC 9293 SHLD-4)',
     ({ syn, ack, accepted }) => {
       const bench = runScript(`${STAMPED_TIME_WAIT}\n +1 < ${syn}`, { allowLeftover: true });
       const synAcks = bench.outbox.filter((o) => o.octets[33] === 0x12);

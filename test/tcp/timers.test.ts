@@ -28,6 +28,11 @@ describe('a peer that is dead', () => {
     expect(bench.stack.counters.get('TcpExtTCPAbortOnTimeout')).toBe(1);
   });
 
+  test('the program can see that delivery is in trouble long before (RFC 9293 SHLD-9)', () => {
+    const bench = runScript(`${PLAIN}\n +0 write(1000)\n +10 expect open`, { allowLeftover: true });
+    expect(bench.socket.info().retransmits).toBeGreaterThanOrEqual(3);
+  });
+
   test('the program sets its own limit per connection (RFC 9293 MUST-21)', () => {
     runScript(
       `${PLAIN}

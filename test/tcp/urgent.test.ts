@@ -1,7 +1,7 @@
 // The urgent mechanism (RFC 9293 §3.8.5, RFC 6093): supported, told to the program, data in line.
 
 import { describe, expect, test } from 'vitest';
-import { runScript } from '../kit/script.ts';
+import { continueScript, runScript } from '../kit/script.ts';
 import { PLAIN } from './openings.ts';
 
 describe('urgent data', () => {
@@ -30,6 +30,32 @@ describe('urgent data', () => {
       +0 < P.U 1:11(10) ack 1 win 65535 urg ${urg}
       +0 expect urgent
       +0 expect data 10
+    `,
+      { allowLeftover: true },
+    );
+  });
+
+  test('the program learns how much of it is still to come (RFC 9293 MUST-33)', () => {
+    const bench = runScript(
+      `${PLAIN}
+      +0 < P.U 1:11(10) ack 1 win 65535 urg 510
+      +0 expect data 10
+    `,
+      { allowLeftover: true },
+    );
+    expect(bench.socket.urgentAhead).toBe(500);
+    continueScript(bench, '+0 < . 11:1011(1000) ack 1 win 65535', { allowLeftover: true });
+    expect(bench.socket.urgentAhead).toBe(0);
+  });
+
+  test('a second mark is told as the first was, once the first has been read (RFC 9293 MUST-32)', () => {
+    runScript(
+      `${PLAIN}
+      +0 < P.U 1:11(10) ack 1 win 65535 urg 10
+      +0 expect urgent
+      +0 < P. 11:21(10) ack 1 win 65535
+      +0 < P.U 21:31(10) ack 1 win 65535 urg 1
+      +0 expect urgent
     `,
       { allowLeftover: true },
     );
