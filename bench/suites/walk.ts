@@ -1,8 +1,8 @@
 // The whole way of a packet: `Stack.receive` and `drain` with data in order, pure ACKs, datagrams;
 // segments and datagrams out. The link is a counter, so this is the stack alone.
 
-import { WALKS } from '../walks.ts';
 import type { Suite } from '../suite.ts';
+import { WALKS } from '../walks.ts';
 
 export const walk: Suite = {
   name: 'walk',

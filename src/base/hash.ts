@@ -1,6 +1,7 @@
 // Keyed hashes. Two kinds, for two needs:
-//  - FlowHash: multiply-xor with a random key, about 5 ns for a 4-tuple. An attacker who cannot see
-//    the key cannot aim at a bucket; the flow table also bounds its probes and re-keys when it must.
+//  - FlowHash: multiply-xor with a random key, about 5 ns for a 4-tuple. An attacker who cannot
+//    see the key cannot aim at a bucket; the flow table also bounds its probes and re-keys when it
+//    must.
 //  - sipHash: HalfSipHash-2-4 (Aumasson, Bernstein), for what is visible on the wire: ISNs
 //    (RFC 6528), timestamp offsets, IP identifications, port offsets. About 70 ns.
 // @hot

@@ -46,6 +46,10 @@ export interface TcpInfo {
   segs_in: number;
   data_segs_out: number;
   delivered: number;
+  /** Octets per second; pacing 0 = not paced. */
+  delivery_rate: number;
+  pacing_rate: number;
+  max_pacing_rate: number;
   notsent_bytes: number;
   recv_q: number;
   send_q: number;
@@ -96,6 +100,9 @@ export function tcpInfo(t: Tcb): TcpInfo {
     segs_in: total(Total.SEGS_IN),
     data_segs_out: total(Total.DATA_SEGS_OUT),
     delivered: t.delivered,
+    delivery_rate: Math.round(t.rate),
+    pacing_rate: Math.round(t.pacingRate),
+    max_pacing_rate: t.maxPacingRate,
     notsent_bytes: Math.max(0, seq.diff(t.sndEnd, t.sndNxt)),
     recv_q: unread(t),
     send_q: Math.max(0, seq.diff(t.sndEnd, t.sndUna)),

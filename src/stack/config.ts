@@ -46,7 +46,7 @@ const IP: IpConfig = {
 };
 
 const UDP: UdpConfig = {
-  udpReceiveOctets: 212_992, // of one socket's queue, overhead included; Linux net.core.rmem_default
+  udpReceiveOctets: 212_992, // of one socket's queue with overhead; Linux net.core.rmem_default
   udpSendOctets: 212_992, // of one socket in one turn; Linux net.core.wmem_default
   udpMemoryOctets: 64 << 20, // of all sockets' queues
   udpMaxSockets: 65_536,
@@ -93,6 +93,7 @@ const TCP: TcpConfig = {
   mtuProbing: 1, // 0 off, 1 after a black hole, 2 always; RFC 4821, Linux tcp_mtu_probing
   mtuProbeIntervalMs: 600_000, // RFC 4821 §7.7, Linux tcp_probe_interval
   lossProbe: true, // RFC 8985 §7
+  probeMinMs: 10, // an event loop is not a kernel; Linux 2
   hystart: 1, // 0 off, 1 HyStart++ (RFC 9406), 2 classic (Linux's CUBIC)
   ecn: 2, // 0 never, 1 ask and accept, 2 accept; RFC 3168, Linux tcp_ecn
   testIss: -1, // tests only: a fixed ISN; -1 = RFC 6528

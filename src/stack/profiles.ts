@@ -19,6 +19,7 @@ export const profiles = {
       hystart: HystartMode.CLASSIC,
       ecn: EcnMode.ACCEPT, // tcp_ecn 2
       rtoMinMs: 200, // TCP_RTO_MIN
+      probeMinMs: 2, // TCP_TIMEOUT_MIN
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

@@ -72,7 +72,7 @@ function serve(tcp: TcpLayer, t: Tcb): void {
     if (take(tcp, Ready.URGENT)) user.urgent();
     if ((tcp.pending & (Ready.DATA | Ready.ENDED)) !== 0) deliver(tcp, t);
   }
-  if (t.written > 0 && take(tcp, Ready.WRITTEN) && t.user !== null) {
+  if (t.written > 0 && take(tcp, Ready.WRITTEN) && t.user !== null && t.closeCode === 0) {
     const n = t.written;
     t.written = 0;
     t.user.written(n);

@@ -71,7 +71,6 @@ export function takeEcho(t: Tcb, pass: AckPass): void {
   if (!t.ecnOk || (pass.flags & AckFlag.ECE) === 0) return;
   if (t.ca >= Ca.CWR) return;
   enterCwr(t);
-  t.ecnReduced = true;
 }
 
 /** A series of timeouts: perhaps marked packets are dropped on the way. */

@@ -140,8 +140,8 @@ export function synAcked(t: Tcb, rx: Rx): void {
     layer.fastOpen.remember(t, rx.u8.slice(o.fastOpenOff, o.fastOpenOff + COOKIE_LEN));
   } else if (t.synData > 0 && o.fastOpenLen < 0 && t.synRetransmits > 0) layer.fastOpen.forget(t);
   if (t.synData === 0) return;
-  if (t.sndUna === ((t.iss + 1) | 0)) {
-    // only the SYN was acknowledged: the data goes again, at once (§4.2.2)
+  if (((t.sndUna - t.iss - 1 - t.synData) | 0) < 0) {
+    // not all of it was taken: the rest goes again, at once (§4.2.1)
     count(layer.ip, Ctr.TcpExtTCPFastOpenActiveFail);
     const p = layer.segs;
     for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {

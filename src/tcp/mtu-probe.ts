@@ -1,6 +1,6 @@
-// Path MTU discovery without ICMP (RFC 4821): after a black hole has shrunk the segments, one larger
-// segment at a time searches for what the path really carries, by halving the distance between what
-// has passed and what has failed. The loss of a probe is no congestion signal (§7.5).
+// Path MTU discovery without ICMP (RFC 4821): after a black hole has shrunk the segments, one
+// larger segment at a time searches for what the path really carries, by halving the distance
+// between what has passed and what has failed. The loss of a probe is no congestion signal (§7.5).
 // @hot
 
 import { Ctr, count } from '../ip/ip.ts';

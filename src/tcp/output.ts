@@ -78,7 +78,7 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
     tx.headerLen += len;
   } else if (len > 0) {
     sent = t.queue.pieces(tx, syn ? (seqNo + 1) | 0 : seqNo, len);
-    if (sent > t.mss && !t.probing) {
+    if (sent > t.mss && !t.probing && !syn) {
       tx.gsoType = family === 4 ? GsoType.TCPV4 : GsoType.TCPV6;
       tx.gsoSize = t.mss;
     }

@@ -202,6 +202,7 @@ function beginReduction(t: Tcb): void {
   t.prrDelivered = 0;
   t.prrOut = 0;
   t.ssthresh = t.controller.ssthresh(t);
+  t.ecnReduced = t.ecnOk; // RFC 3168 §6.1.2: CWR tells of every reduction, whatever its reason
 }
 
 /** ssthresh as the undo restores it: not below three quarters of the window when open. */
@@ -252,6 +253,7 @@ export function enterLoss(t: Tcb): void {
     t.priorCwnd = t.cwnd;
     t.ssthresh = t.controller.ssthresh(t);
     t.controller.reset(t);
+    t.ecnReduced = t.ecnOk;
     beginUndo(t);
   }
   const head = t.board.head;
@@ -299,11 +301,17 @@ function reduce(t: Tcb, pass: AckPass, delivered: number, lost: number): void {
 /** cwnd after an acknowledgment: PRR while reducing, else the controller. */
 export function controlCongestion(t: Tcb, pass: AckPass): void {
   sampleRate(t, pass);
+  const delivered = t.delivered - pass.priorDelivered;
+  if (delivered > 0) {
+    count(t.layer.ip, Ctr.TcpExtTCPDelivered, delivered);
+    if (t.ecnOk && (pass.flags & AckFlag.ECE) !== 0) {
+      count(t.layer.ip, Ctr.TcpExtTCPDeliveredCE, delivered);
+    }
+  }
   if (t.controller.drives) {
     t.controller.drive(t, pass);
     return;
   }
-  const delivered = t.delivered - pass.priorDelivered;
   if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) {
     reduce(t, pass, delivered, (pass.flags & AckFlag.LOST) !== 0 ? 1 : 0);
     return;

@@ -1,8 +1,10 @@
 // SYN cookies (RFC 4987 §3.6): when the SYN queue is full the ISN itself remembers the SYN. It is
 // keyed, good for two epochs of 64 s, and believed only after a recent overflow.
 //
-//   cookie = F1(4-tuple) + IRS + epoch·2^24 + ((F2(4-tuple, epoch) + MSS index) mod 2^24)
+//   cookie = F1(4-tuple) + IRS + epoch·2^24 + MSS index·2^21 + (F2(4-tuple, epoch, IRS) mod 2^21)
 //
+// The index stands above the hash and the peer's number is inside of it: an ACK that is one octet
+// off, on either side, is no cookie with another index (a stream would begin in the wrong place).
 // What does not fit goes into the low six bits of the timestamp that the peer echoes: window scale
 // (15 = none), SACK-permitted, ECN.
 
@@ -14,7 +16,9 @@ const EPOCH_US = 64_000_000;
 /** A cookie of an older epoch than this many is refused. */
 const MAX_AGE = 2;
 const MSS_TABLE = [216, 536, 996, 1200, 1300, 1440, 1460, 8960];
-const LOW = 0xffffff;
+const INDEX_SHIFT = 21;
+const INDEX_MASK = 7;
+const HASH_MASK = (1 << INDEX_SHIFT) - 1;
 const NO_SCALE = 15;
 const SACK_BIT = 16;
 const ECN_BIT = 32;
@@ -24,7 +28,7 @@ export const TS_MASK = (1 << TS_BITS) - 1;
 export class SynCookies {
   readonly #key1: SipKey;
   readonly #key2: SipKey;
-  readonly #words = new Int32Array(10);
+  readonly #words = new Int32Array(11);
   /** When a cookie was last handed out, µs; -Infinity = never. */
   #lastUs = -Infinity;
 
@@ -39,7 +43,7 @@ export class SynCookies {
     let index = MSS_TABLE.length - 1;
     while (index > 0 && (MSS_TABLE[index] as number) > mss) index--;
     const epoch = Math.floor(nowUs / EPOCH_US);
-    const low = (this.#second(key, epoch) + index) & LOW;
+    const low = (index << INDEX_SHIFT) | this.#second(key, epoch, irs);
     return (this.#first(key) + irs + (epoch << 24) + low) | 0;
   }
 
@@ -55,8 +59,8 @@ export class SynCookies {
     const rest = (cookie - this.#first(key) - irs) | 0;
     const age = (epoch - (rest >>> 24)) & 0xff;
     if (age >= MAX_AGE) return 0;
-    const index = ((rest & LOW) - this.#second(key, epoch - age)) & LOW;
-    return index < MSS_TABLE.length ? (MSS_TABLE[index] as number) : 0;
+    if ((rest & HASH_MASK) !== this.#second(key, epoch - age, irs)) return 0;
+    return MSS_TABLE[(rest >>> INDEX_SHIFT) & INDEX_MASK] as number;
   }
 
   /** Timestamp that carries the options of a SYN; never later than `tsNow`. */
@@ -80,10 +84,11 @@ export class SynCookies {
     return sipHash(this.#key1, key, 9);
   }
 
-  #second(key: Int32Array, epoch: number): number {
+  #second(key: Int32Array, epoch: number, irs: number): number {
     const words = this.#words;
     words.set(key);
     words[9] = epoch;
-    return sipHash(this.#key2, words, 10);
+    words[10] = irs;
+    return sipHash(this.#key2, words, 11) & HASH_MASK;
   }
 }

@@ -20,7 +20,6 @@ import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
 
-const MIN_US = 2000;
 
 /** RFC 6298 §5.1: the retransmission timer, from now. */
 export function armRto(t: Tcb): void {
@@ -46,7 +45,7 @@ export function scheduleLossProbe(t: Tcb, advancing: boolean): void {
   if (t.sackedOut > 0 || t.packetsOut === 0 || t.srttUs === 0 || t.tlpHighSeq !== 0) return;
   let pto = 2 * t.srttUs;
   // one segment alone may wait for the peer's delayed acknowledgment
-  pto += t.packetsOut === 1 ? t.layer.config.rtoMinMs * 1000 : MIN_US;
+  pto += t.packetsOut === 1 ? t.layer.config.rtoMinMs * 1000 : t.layer.config.probeMinMs * 1000;
   const now = t.layer.ip.nowUs;
   const rtoLeft = (advancing ? now : t.rtoStartUs) + backedOff(t) - now;
   // at the RTO's time a probe still goes first: it repairs a lone loss without slow start

@@ -37,6 +37,7 @@ function undoReduction(t: Tcb, unmarkLost: boolean): void {
   }
   t.cwndStampUs = t.layer.ip.nowUs;
   t.canUndo = false;
+  t.ecnReduced = false; // a CWR that has not gone yet would be untrue
   t.rackAdvanced = true; // the record set has changed: look at it again
 }
 

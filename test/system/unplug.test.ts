@@ -70,10 +70,11 @@ describe('in the middle of a transfer', () => {
     await first.stop('SIGKILL');
     expect(lab.ip('-br', 'link')).not.toContain('portside0');
     await lab.up(`${US}/24`, '--http');
-    // An idle receiver would wait for ever: it is this side's next packet that finds out.
     const fresh = await lab.run(['curl', '-sS', '-m', '5', `http://${US}/`]);
     expect(fresh.out).toBe('hello, world');
-    await lab.sh(`ss -K dst ${US} dport = 80 || true`);
-    void curl;
+    // Reading on, the old client tells us of its window, and learns that nobody knows it here.
+    const old = await curl;
+    expect(old.err).toContain('Connection reset by peer');
+    expect(old.code).toBe(56); // CURLE_RECV_ERROR
   });
 });

@@ -63,7 +63,11 @@ export function sampledInSlowStart(t: Tcb, h: Hystart): void {
   const mode = t.layer.config.hystart;
   if (mode === HystartMode.OFF) return;
   if (t.sampleRttUs < h.delayMinUs) h.delayMinUs = t.sampleRttUs;
-  if (!h.started) beginRound(t, h);
+  if (!h.started) {
+    // the handshake is no round of data (§4.1): its small packets say less than a full one waits
+    if (t.sndNxt === t.sndUna) return;
+    beginRound(t, h);
+  }
   if (mode === HystartMode.CLASSIC) {
     classic(t, h);
     if (seq.gt(t.sndUna, h.windowEnd)) beginRound(t, h);
