@@ -92,6 +92,7 @@ const TCP: TcpConfig = {
   idleRestart: true, // RFC 5681 §4.1
   mtuProbing: 1, // 0 off, 1 after a black hole, 2 always; RFC 4821, Linux tcp_mtu_probing
   mtuProbeIntervalMs: 600_000, // RFC 4821 §7.7, Linux tcp_probe_interval
+  softErrorsEndOpen: false, // RFC 9293 MUST-56; Linux true
   lossProbe: true, // RFC 8985 §7
   probeMinMs: 10, // an event loop is not a kernel; Linux 2
   hystart: 1, // 0 off, 1 HyStart++ (RFC 9406), 2 classic (Linux's CUBIC)

@@ -20,6 +20,7 @@ export const profiles = {
       ecn: EcnMode.ACCEPT, // tcp_ecn 2
       rtoMinMs: 200, // TCP_RTO_MIN
       probeMinMs: 2, // TCP_TIMEOUT_MIN
+      softErrorsEndOpen: true, // tcp_v4_err in SYN-SENT
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts';
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { Kind } from '../wire/tcp-options.ts';
+import { resendOnly } from './mtu-probe.ts';
 import { markLost } from './recovery.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import type { Tcb } from './tcb.ts';
@@ -147,6 +148,7 @@ export function synAcked(t: Tcb, rx: Rx): void {
     for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
       if (((p.flags[i] as number) & Seg.SYN) === 0) markLost(t, i);
     }
+    resendOnly(t);
   } else count(layer.ip, Ctr.TcpExtTCPFastOpenActive);
 }
 

@@ -35,7 +35,9 @@ export function takeIcmpError(layer: TcpLayer): boolean {
   t.softError = e.errno;
   const opening = t.state === State.SYN_SENT || (t.state === State.SYN_RCVD && t.listener < 0);
   // Hard errors end what is not open yet (RFC 5461 §4), and nothing later: nobody may reset us.
-  // Soft ones never do (RFC 9293 MUST-56); the program hears of them when all attempts have failed.
-  if (opening && e.hard) fail(t, e.errno);
+  // Soft ones do not either (RFC 9293 MUST-56): the program hears of them when all attempts have
+  // failed; Linux's way is a knob.
+  const ends = e.hard || (t.layer.config.softErrorsEndOpen && e.type === DEST_UNREACH);
+  if (opening && ends) fail(t, e.errno);
   return true;
 }

@@ -34,7 +34,17 @@ export function advertiseMss(t: Tcb): void {
 /** MUST-16: the smaller of the peer's limit and the path's, less the options of each segment. */
 export function updateMss(t: Tcb): void {
   const full = fullMss(t);
+  if (t.mssLimit === 0) searchFromBelow(t, full);
   t.mss = t.mssLimit > 0 ? Math.min(full, t.mssLimit) : full;
+}
+
+/** RFC 4821 §7.2: without trust in ICMP a connection begins with what nearly every path carries. */
+function searchFromBelow(t: Tcb, full: number): void {
+  if (t.layer.config.mtuProbing !== MtuProbing.ALWAYS || t.path.local) return;
+  const base = BLACK_HOLE_MSS - (t.tsOk ? 12 : 0);
+  if (full <= base) return;
+  t.mssLimit = base;
+  beginSearch(t, base, full);
 }
 
 /** Routes have changed since the path was chosen: the source stays (MUST-45). */

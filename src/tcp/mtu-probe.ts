@@ -71,6 +71,19 @@ export function probeFailed(t: Tcb, start: number): boolean {
   return true;
 }
 
+/**
+ * What is marked lost goes again and nothing else changes: its loss has told nothing about
+ * congestion. The state is LOSS up to highSeq, so that no later ACK takes it for a new loss.
+ */
+export function resendOnly(t: Tcb): void {
+  t.probeLost = 0;
+  t.highSeq = t.sndNxt;
+  t.canUndo = false;
+  t.priorSsthresh = 0;
+  t.frto = false;
+  t.ca = Ca.LOSS;
+}
+
 /** After a while of rest the path may have changed: up to the link's size again. */
 export function maySearchAgain(t: Tcb, full: number): void {
   if (t.searching || t.mssLimit === 0 || t.layer.ip.nowUs < t.searchAgainUs) return;

@@ -9,7 +9,7 @@ import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
 import { takeEcho } from './ecn.ts';
-import { probeFailed } from './mtu-probe.ts';
+import { probeFailed, resendOnly } from './mtu-probe.ts';
 import { emit } from './output.ts';
 import { mustWait, notePaced } from './pacing.ts';
 import { detectLosses } from './rack.ts';
@@ -71,8 +71,7 @@ export function onAcknowledgment(t: Tcb, pass: AckPass): void {
     }
     if (t.probeLost > 0 && t.lostOut === t.probeLost) {
       // RFC 4821 §7.5: only the probe is missing; it goes again in smaller segments
-      t.probeLost = 0;
-      tryOpen(t);
+      resendOnly(t);
       return;
     }
     t.probeLost = 0;

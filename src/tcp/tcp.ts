@@ -58,6 +58,8 @@ export interface TcpConfig {
   controller: Controller;
   idleRestart: boolean;
   lossProbe: boolean;
+  /** Unreachable host or network ends a connection that is not open yet, at once. */
+  softErrorsEndOpen: boolean;
   /** What a tail loss probe waits beyond two round trips, at least: the clock's granularity. */
   probeMinMs: number;
   /** MtuProbing of mtu-probe.ts, and the rest between two searches. */

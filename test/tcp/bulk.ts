@@ -101,7 +101,10 @@ export class Bulk {
 
   /** Goes on to `ms` after the start. */
   until(ms: number): this {
-    this.world.run({ untilUs: this.#startUs + ms * 1000 });
+    const untilUs = this.#startUs + ms * 1000;
+    this.world.run({ untilUs });
+    // time goes on also when nothing is left to happen
+    this.world.clock.moveTo(untilUs);
     return this;
   }
 

@@ -67,7 +67,6 @@ describe('a controller of the program\'s own (controller.ts)', () => {
     expect(flow.received).toBe(1_000_000);
     expect(heard).toContain('ssthresh');
     flow.until(20_000);
-    console.log(flow.info, heard, flow.socket.tcb.lastDataOutUs, flow.socket.tcb.highSeq, flow.socket.tcb.sndUna);
     flow.more(50_000);
     flow.until(22_000);
     expect(heard).toContain('restart');
