@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
 import { failWith } from './report.ts';
 import { servicesCommand } from './services.ts';
@@ -23,7 +24,8 @@ function program(): Command {
       'after',
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
-  for (const command of [upCommand(), demoCommand(), servicesCommand()]) {
+  const commands = [upCommand(), demoCommand(), servicesCommand(), buildNativeCommand()];
+  for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));
   }
