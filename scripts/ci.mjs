@@ -8,6 +8,7 @@ const MINUTE = 60_000;
 const STEPS = [
   { name: 'types and lint', command: ['node', 'scripts/check.mjs', '--static'], minutes: 4 },
   { name: 'npm test', command: ['npm', 'test'], minutes: 12 },
+  { name: 'conformance', command: ['node', 'scripts/conformance.mjs', '--check'], minutes: 3 },
   { name: 'package', command: ['node', 'scripts/package-check.mjs'], minutes: 2 },
 ];
 /** The whole run's bound; what is left of it bounds each step. */

@@ -91,8 +91,9 @@ export class UdpReader implements Stream, UdpHandler {
   writable(_s: UdpSocket): void {}
 }
 
-/** Datagrams between two looks at the clock: a slow clock must not fill every queue at once. */
+/** Datagrams from tick to tick: a late clock must not fill the queue of the peer at once. */
 const MOST_A_TICK = 256;
+const LEAST_A_TICK = 32;
 
 export class UdpWriter implements Stream, UdpHandler {
   readonly id: number;
@@ -102,6 +103,7 @@ export class UdpWriter implements Stream, UdpHandler {
   readonly #params: Params;
   readonly #timers: Timers;
   readonly #datagram: Uint8Array;
+  readonly #most: number;
   #running = false;
   #cancel: (() => void) | null = null;
   #startUs = 0;
@@ -117,6 +119,10 @@ export class UdpWriter implements Stream, UdpHandler {
     this.#params = params;
     this.#timers = timers;
     this.#datagram = new Uint8Array(params.block);
+    // twice what the rate needs from tick to tick: room to catch up, no burst
+    const needed = allowance(params.bitrate, 2 * params.pacingUs) / params.block;
+    const paced = Math.min(MOST_A_TICK, Math.max(LEAST_A_TICK, Math.ceil(needed)));
+    this.#most = params.bitrate > 0 ? paced : MOST_A_TICK;
   }
 
   start(): void {
@@ -169,11 +175,11 @@ export class UdpWriter implements Stream, UdpHandler {
     const now = this.#timers.nowUs();
     const paced = this.#params.bitrate > 0;
     const due = paced ? allowance(this.#params.bitrate, now - this.#startUs) : Infinity;
-    for (let i = 0; i < MOST_A_TICK && this.#given <= due; i++) {
+    for (let i = 0; i < this.#most && this.#given <= due; i++) {
       if (!this.#sendOne(now)) break;
     }
     // After a stall the lost time is not made up for at once.
-    if (paced && due - this.#given > MOST_A_TICK * this.#datagram.length) {
+    if (paced && due - this.#given > this.#most * this.#datagram.length) {
       this.#given = due;
     }
     this.#cancel = this.#timers.after(paced ? this.#params.pacingUs : 0, () => this.#pump());

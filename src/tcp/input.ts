@@ -253,7 +253,8 @@ function takeReset(t: Tcb, rx: Rx): Verdict {
   if (t.state === State.SYN_RCVD) {
     count(ip, Ctr.TcpAttemptFails);
     if (t.listener >= 0) destroy(t, Code.ECONNRESET);
-    else if (t.fastOpened) fail(t, Code.ECONNRESET); // the program has it already
+    else if (t.fastOpened)
+      fail(t, Code.ECONNRESET); // the program has it already
     else fail(t, Code.ECONNREFUSED); // MUST-11: a simultaneous open was ours
     return drop(ip, rx, Drop.TCP_RESET);
   }

@@ -15,7 +15,7 @@ import type { TcpOptions } from '../wire/tcp-options.ts';
 const EPOCH_US = 64_000_000;
 /** A cookie of an older epoch than this many is refused. */
 const MAX_AGE = 2;
-const MSS_TABLE = [216, 536, 996, 1200, 1300, 1440, 1460, 8960];
+const MSS_TABLE = [64, 216, 536, 1200, 1300, 1440, 1460, 8960];
 const INDEX_SHIFT = 21;
 const INDEX_MASK = 7;
 const HASH_MASK = (1 << INDEX_SHIFT) - 1;

@@ -20,7 +20,6 @@ import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
 
-
 /** RFC 6298 §5.1: the retransmission timer, from now. */
 export function armRto(t: Tcb): void {
   t.rexmit = Rexmit.RTO;

@@ -3,54 +3,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { Code } from '../../src/base/code.ts';
-import { World } from '../../src/sim/world.ts';
 import { Poll, Shutdown, type StreamSocket } from '../../src/socket/stream-socket.ts';
-import { newReno } from '../../src/tcp/congestion/newreno.ts';
 import { stateName } from '../../src/tcp/state.ts';
-
-const PORT = 4000;
-
-class Pair {
-  readonly world = new World({ seed: 5 });
-  readonly a = this.world.host('a', { addresses: ['10.0.0.1/24'] });
-  readonly b = this.world.host('b', { addresses: ['10.0.0.2/24'] });
-  readonly listener: StreamSocket;
-  readonly client: StreamSocket;
-  constructor() {
-    this.world.link(this.a, this.b, { delayUs: 5000 });
-    this.listener = this.b.stack.stream();
-    this.client = this.a.stack.stream();
-  }
-
-  /** The clock goes on so far that what is on its way arrives. */
-  settle(ms = 100): this {
-    this.world.run({ untilUs: this.world.clock.nowUs() + ms * 1000 });
-    return this;
-  }
-
-  listen(backlog?: number): this {
-    expect(this.listener.bind('10.0.0.2', PORT)).toBe(0);
-    expect(this.listener.listen(backlog)).toBe(0);
-    return this;
-  }
-
-  connected(): StreamSocket {
-    this.listen();
-    expect(this.client.connect('10.0.0.2', PORT)).toBe(0);
-    this.settle();
-    const child = this.listener.accept();
-    if (typeof child === 'number') throw new Error(`accept: ${child}`);
-    return child;
-  }
-}
-
-const octets = (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => i & 255);
-
-function read(s: StreamSocket, n: number): Uint8Array | number {
-  const to = new Uint8Array(n);
-  const got = s.receive(to);
-  return got < 0 ? got : to.subarray(0, got);
-}
+import { octets, Pair, PORT, read } from './stream-pair.ts';
 
 describe('bind and listen', () => {
   test('an address in use is EADDRINUSE, one that is not ours EADDRNOTAVAIL (POSIX bind, listen)', () => {
@@ -355,68 +310,5 @@ describe('the end', () => {
     new Pair().client.close();
     p.settle();
     p.client.abort();
-  });
-});
-
-describe('options', () => {
-  test('the ones of the listener go to its children; later ones hold at once (POSIX setsockopt)', () => {
-    const p = new Pair();
-    p.listener.set({ noDelay: true, controller: newReno, userTimeoutMs: 1234, tos: 0x28 });
-    const child = p.connected();
-    const t = child.handle?.tcb;
-    expect([t?.noDelay, t?.userTimeoutMs, t?.tos, child.info()?.congestion]).toEqual([
-      true,
-      1234,
-      0x28,
-      'reno',
-    ]);
-    child.set({ userTimeoutMs: 99, keepAlive: true, keepAliveIdleMs: 5000 });
-    expect([t?.userTimeoutMs, t?.keepAlive, t?.keepIdleMs]).toEqual([99, true, 5000]);
-  });
-
-  test('a small receive buffer is a small window (POSIX SO_RCVBUF)', () => {
-    const p = new Pair();
-    p.listener.set({ receiveBuffer: 4096 });
-    const child = p.connected();
-    for (let i = 0; i < 10; i++) {
-      p.client.send(octets(4096));
-      p.settle(300);
-    }
-    expect(child.unread).toBeLessThanOrEqual(8192);
-    expect(child.unread).toBeGreaterThan(2000);
-  });
-
-  test('cork holds small segments until it is taken away (Linux TCP_CORK)', () => {
-    const p = new Pair();
-    const child = p.connected();
-    p.client.set({ cork: true });
-    p.client.send(octets(10));
-    p.settle(50);
-    expect(child.unread).toBe(0);
-    p.client.set({ cork: false });
-    p.settle(50);
-    expect(child.unread).toBe(10);
-  });
-
-  test('the largest segment can be set before connecting (Linux TCP_MAXSEG)', () => {
-    const p = new Pair();
-    p.client.set({ maxSegment: 600 });
-    p.connected();
-    expect(p.client.info()?.snd_mss).toBeLessThanOrEqual(600);
-  });
-
-  test('Fast Open by option on both ends: the second connection brings its data with the SYN (RFC 7413)', () => {
-    const p = new Pair();
-    p.listener.set({ fastOpen: 5 });
-    p.client.set({ fastOpen: 1 });
-    p.connected();
-    const second = p.a.stack.stream();
-    second.set({ fastOpen: 1 });
-    second.connect('10.0.0.2', PORT);
-    second.send(octets(20));
-    p.settle(6);
-    // half a round trip: no handshake can be complete
-    const child = p.listener.accept() as StreamSocket;
-    expect(read(child, 100)).toEqual(octets(20));
   });
 });

@@ -1,7 +1,7 @@
 // A bulk transfer across one bottleneck of the simulated world, and what it did: goodput, queue,
 // losses. The content is not looked at; other tests do that.
 
-import type { ImpairStats, Impairment } from '../../src/link/impair.ts';
+import type { Impairment, ImpairStats } from '../../src/link/impair.ts';
 import type { SimHost } from '../../src/sim/host.ts';
 import { World } from '../../src/sim/world.ts';
 import type { TcpInfo } from '../../src/socket/tcp-info.ts';

@@ -32,7 +32,12 @@ function acknowledgments(bench: ScriptBench, from: number, to: number): void {
 
 /** A SACK option with one block of the stack's own numbers. */
 function sack(start: number, end: number): number[] {
-  const word = (n: number): number[] => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
+  const word = (n: number): number[] => [
+    (n >>> 24) & 255,
+    (n >>> 16) & 255,
+    (n >>> 8) & 255,
+    n & 255,
+  ];
   return [1, 1, 5, 10, ...word(start + ISS), ...word(end + ISS)];
 }
 

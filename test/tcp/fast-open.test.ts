@@ -2,9 +2,9 @@
 // other side or the path does not take it.
 
 import { describe, expect, test } from 'vitest';
-import { type ScriptOptions, runScript } from '../kit/script.ts';
+import { runScript, type ScriptOptions } from '../kit/script.ts';
 import { LOCAL, REMOTE, ScriptBench } from '../kit/script-bench.ts';
-import { pattern, Peer } from '../kit/script-peer.ts';
+import { Peer, pattern } from '../kit/script-peer.ts';
 import { arrive, ISS, only, type Seen, taken, wait } from './segments.ts';
 
 const KIND = 34;

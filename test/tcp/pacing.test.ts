@@ -36,9 +36,7 @@ function fresh(segments: readonly Seen[]): Seen[] {
 /** Octets sent by `ms` after the first segment. */
 function sentBy(segments: readonly Seen[], ms: number): number {
   const start = segments[0]?.atUs ?? 0;
-  return segments
-    .filter((s) => s.atUs - start <= ms * 1000)
-    .reduce((sum, s) => sum + s.len, 0);
+  return segments.filter((s) => s.atUs - start <= ms * 1000).reduce((sum, s) => sum + s.len, 0);
 }
 
 describe('a maximum pacing rate', () => {

@@ -49,7 +49,9 @@ describe('a delivery rate sample', () => {
   });
 
   test('is the rate of the bottleneck when the sender fills it (delivery-rate §3.3)', () => {
-    const flow = new Bulk({ there: { rate: 500_000, delayUs: 20_000, queue: 100_000 } }).until(1500);
+    const flow = new Bulk({ there: { rate: 500_000, delayUs: 20_000, queue: 100_000 } }).until(
+      1500,
+    );
     // payload of packets of 1500 octets at 500,000 octets per second
     expect(flow.socket.tcb.rate).toBeGreaterThan(500_000 * 0.965 * 0.97);
     expect(flow.socket.tcb.rate).toBeLessThan(500_000 * 0.966 * 1.03);
@@ -75,7 +77,9 @@ describe('a delivery rate sample', () => {
   });
 
   test('stands in tcp_info in octets per second (Linux tcpi_delivery_rate)', () => {
-    const flow = new Bulk({ there: { rate: 500_000, delayUs: 20_000, queue: 100_000 } }).until(1500);
+    const flow = new Bulk({ there: { rate: 500_000, delayUs: 20_000, queue: 100_000 } }).until(
+      1500,
+    );
     flow.socket.setMaxPacingRate(300_000);
     expect(flow.info.delivery_rate).toBe(Math.round(flow.socket.tcb.rate));
     expect(flow.info.pacing_rate).toBe(300_000);

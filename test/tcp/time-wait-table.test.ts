@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { Field, slotOf, TimeWaitTable } from '../../src/tcp/time-wait-table.ts';
-import { type ScriptOptions, continueScript } from '../kit/script.ts';
+import { continueScript, type ScriptOptions } from '../kit/script.ts';
 import { REMOTE, ScriptBench } from '../kit/script-bench.ts';
 import { Peer } from '../kit/script-peer.ts';
 import { arrive, ISS, taken, wait } from './segments.ts';
@@ -43,7 +43,7 @@ describe('the table', () => {
     expect(table.deadlines.armed).toBe(0);
   });
 
-  test('slots of the flow table and records are each other\'s inverse and below -1', () => {
+  test("slots of the flow table and records are each other's inverse and below -1", () => {
     for (const i of [0, 1, 2, 65_535]) {
       expect(slotOf(i)).toBeLessThan(-1);
       expect(slotOf(slotOf(i))).toBe(i);

@@ -42,6 +42,8 @@ class Cubic implements Controller {
   ssthresh(t: Tcb): number {
     const m = memory(t);
     m.epochUs = -1;
+    // RFC 9406 §4.2: congestion ends slow start; a restart after idle time is an ordinary one
+    m.hystart.css = false;
     // §4.7 fast convergence: a flow that lost below its last maximum gives room to newcomers
     m.wMax = t.cwnd < m.wMax ? (t.cwnd * (1 + BETA)) / 2 : t.cwnd;
     return Math.max(Math.floor(t.cwnd * BETA), 2);

@@ -78,7 +78,7 @@ describe('BBR', () => {
     expect(flow.info.pacing_rate).toBeLessThan((PAYLOAD / 4) * 1.4);
   });
 
-  test('the program\'s own limit holds for it as well (Linux SO_MAX_PACING_RATE)', () => {
+  test("the program's own limit holds for it as well (Linux SO_MAX_PACING_RATE)", () => {
     const flow = new Bulk({ there: PATH, controller: bbr });
     flow.socket.setMaxPacingRate(200_000);
     expect(flow.goodput(1000, 3000)).toBeLessThanOrEqual(200_000);

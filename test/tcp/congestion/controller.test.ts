@@ -44,7 +44,7 @@ function fixed(segments: number, heard: string[]): Controller {
   };
 }
 
-describe('a controller of the program\'s own (controller.ts)', () => {
+describe("a controller of the program's own (controller.ts)", () => {
   test('decides the window (RFC 5681 §3 asks for no more than the standard; a private line may)', () => {
     const heard: string[] = [];
     const flow = new Bulk({ there: PATH, controller: fixed(8, heard) });
@@ -100,7 +100,7 @@ describe('a controller of the program\'s own (controller.ts)', () => {
     expect(goodput).toBeLessThan(300_000);
   });
 
-  test('may build on the stack\'s own slow start (RFC 5681 §3.1)', () => {
+  test("may build on the stack's own slow start (RFC 5681 §3.1)", () => {
     const heard: string[] = [];
     const gentle: Controller = {
       ...fixed(10, heard),
@@ -132,7 +132,7 @@ describe('changing the controller (Linux TCP_CONGESTION)', () => {
     expect(flow.a.stack.counters.get('TcpExtTCPTimeouts')).toBe(0);
   });
 
-  test('BBR\'s pacing ends with BBR; the program\'s limit stays', () => {
+  test("BBR's pacing ends with BBR; the program's limit stays", () => {
     const flow = new Bulk({ there: PATH, controller: bbr }).until(1000);
     flow.socket.setController(cubic);
     expect(flow.info.pacing_rate).toBe(0);
@@ -159,7 +159,7 @@ describe('changing the controller (Linux TCP_CONGESTION)', () => {
     expect(flow.when(() => flow.received === 600_000, 60_000)).toBe(true);
   });
 
-  test('the stack\'s default is a knob (config tcp.controller)', () => {
+  test("the stack's default is a knob (config tcp.controller)", () => {
     const flow = new Bulk({ there: PATH, config: { tcp: { controller: newReno } } }).until(100);
     expect(flow.info.congestion).toBe('reno');
   });

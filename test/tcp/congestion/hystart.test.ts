@@ -186,6 +186,22 @@ describe('HyStart++', () => {
     expect(after).toBeGreaterThanOrEqual(Math.min(before * 1.8, snd_ssthresh));
   });
 
+  test('a loss ends it for good (RFC 9406 §4.2)', () => {
+    const bench = risen(6_000_000);
+    const { tcb } = bench.socket;
+    expect(tcb.congestionMemory).toMatchObject({ hystart: { css: true } });
+    const word = (n: number): number[] => [24, 16, 8, 0].map((shift) => (n >>> shift) & 255);
+    const block = [...word(tcb.sndUna + 1000), ...word(tcb.sndNxt)];
+    wait(bench, 130);
+    const ack = tcb.sndUna - ISS;
+    for (let i = 0; i < 2; i++) {
+      arrive(bench, { flags: '.', seq: 1, ack, options: [1, 1, 5, 10, ...block] });
+      wait(bench, 50);
+    }
+    expect(bench.socket.info().ca_state).toBe('recovery');
+    expect(tcb.congestionMemory).toMatchObject({ hystart: { css: false } });
+  });
+
   test('off, a rise of the RTT changes nothing (RFC 5681 §3.1)', () => {
     const bench = opened(3_000_000, 0);
     const curve = [100, 100, 150, 200].map((ms) => round(bench, ms));
