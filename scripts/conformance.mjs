@@ -14,6 +14,7 @@ const MUSTS = 69;
 const SHOULDS = 31;
 /** Answered without a test of that name, and why. */
 const ANSWERS = new Map([
+  ['SHLD-8', 'explicit congestion notification: the tests that cite RFC 3168'],
   ['SHLD-13', 'advice to programs: new ones should not use urgent data'],
   ['SHLD-20', 'the program may ignore what `takeError` reports'],
   ['SHLD-22', 'the DSCP goes out unchanged: see MUST-48 and SHLD-21'],
