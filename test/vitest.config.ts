@@ -20,7 +20,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [SIM, ...SYSTEM],
+          // One process for each core, modules loaded once: no test leaves anything behind.
           pool: 'forks',
+          isolate: false,
           execArgv,
           testTimeout: 20_000,
         },

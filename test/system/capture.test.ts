@@ -154,7 +154,7 @@ test("the kernel's, without any offload, passes it, too", { timeout: 8 * LIMIT_M
     tun.configure({ addresses: [{ address: KERNEL, prefix: 24 }], up: true });
     const tcpdump = await dump(lab, file);
     // A TUN queues 500 packets: faster than we read, the kernel's own bursts would overflow it.
-    await withHost(lab, () => tun, ['--limit-rate', FULL ? '40M' : '8M']);
+    await withHost(lab, () => tun, ['--limit-rate', FULL ? '20M' : '8M']);
     if (tcpdump.exitCode === null) {
       tcpdump.kill('SIGINT');
       await once(tcpdump, 'close');
