@@ -144,14 +144,20 @@ export class World {
     for (let i = 0; i < maxSteps; i++) {
       if (bounds.done?.() === true) return true;
       const next = this.nextUs();
-      if (next === Infinity) return true;
+      if (next === Infinity && until === Infinity) return true;
       if (next > until) {
-        this.clock.moveTo(until);
-        return false;
+        this.#moveTo(until);
+        return next === Infinity;
       }
       this.step();
     }
     return false;
+  }
+
+  /** Nothing happens until then: the hosts' clocks move with the world's. */
+  #moveTo(us: number): void {
+    this.clock.moveTo(us);
+    for (const host of this.hosts) host.stack.tick(us);
   }
 
   /** Adds an event of the program's to the trace. */
