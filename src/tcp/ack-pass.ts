@@ -35,11 +35,14 @@ export class AckPass {
   acked = 0;
   /** RTT sample from never retransmitted data, µs; -1 = none. */
   rttUs = -1;
+  /** The same from the oldest data that it acknowledged. */
+  longRttUs = -1;
   /** RTT of the newest SACKed data, µs; -1 = none. */
   sackRttUs = -1;
   dupAcks = 0;
   /** When the newest of what was sent once and is acknowledged now left, µs; -1 = none is. */
   firstSentUs = -1;
+  lastSentUs = -1;
   /** Delivery rate (rate.ts): the newest delivered transmission, and the sample made of it. */
   rateDelivered = 0;
   rateDeliveredUs = 0;
@@ -58,6 +61,8 @@ export class AckPass {
     this.priorPacketsOut = packetsOut;
     this.acked = 0;
     this.rttUs = -1;
+    this.longRttUs = -1;
+    this.lastSentUs = -1;
     this.sackRttUs = -1;
     this.dupAcks = 0;
     this.firstSentUs = -1;

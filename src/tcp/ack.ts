@@ -119,7 +119,9 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
       if ((flags & Seg.RETRANS) !== 0) t.retransOut -= n;
       pass.flags |= AckFlag.RETRANS_ACKED;
     } else if ((flags & Seg.SACKED) === 0) {
-      pass.firstSentUs = p.sentUs[i] as number;
+      const sent = p.sentUs[i] as number;
+      if (pass.firstSentUs < 0) pass.firstSentUs = sent;
+      pass.lastSentUs = sent;
       if (seq.lt(p.start[i] as number, t.fackSeq)) noteReordering(t);
       if (seq.le(p.end[i] as number, t.highSeq)) pass.flags |= AckFlag.ORIGINAL;
     }
@@ -142,7 +144,8 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
 function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   const layer = t.layer;
   if (pass.firstSentUs >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
-    pass.rttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
+    pass.rttUs = Math.max(1, layer.ip.nowUs - pass.lastSentUs);
+    pass.longRttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
   }
   if (!t.sackOk && pass.acked > 0) {
     // one of them filled the hole; the others were counted with their duplicate ACKs
@@ -341,6 +344,9 @@ function measureRtt(t: Tcb, pass: AckPass): void {
     if (ticks >= 0 && ticks < 0x7fffff) rtt = Math.max(ticks, 1) * 1000;
   }
   if (rtt < 0) return;
+  // the oldest of what was acknowledged waited for the peer's delayed acknowledgment: that belongs
+  // into the timeout; the newest says what the path takes
+  t.ackRttUs = pass.longRttUs >= 0 ? pass.longRttUs : rtt;
   t.sampleRttUs = rtt;
   sample(t);
   t.backoff = 0;

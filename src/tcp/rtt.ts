@@ -8,12 +8,13 @@ import type { Tcb } from './tcb.ts';
 /** RFC 8985 §6.2 step 1 and Linux: the minimum is remembered for this long. */
 const MIN_RTT_WINDOW_US = 300_000_000;
 
-/** Takes the sample in `t.sampleRttUs` (µs, > 0). */
+/** Takes the samples in `t.sampleRttUs` (for the minimum) and `t.ackRttUs` (µs, > 0). */
 export function sample(t: Tcb): void {
-  const rtt = t.sampleRttUs;
+  const newest = t.sampleRttUs;
+  const rtt = t.ackRttUs;
   const now = t.layer.ip.nowUs;
-  if (rtt <= t.minRttUs || now - t.minRttAtUs > MIN_RTT_WINDOW_US) {
-    t.minRttUs = rtt;
+  if (newest <= t.minRttUs || now - t.minRttAtUs > MIN_RTT_WINDOW_US) {
+    t.minRttUs = newest;
     t.minRttAtUs = now;
   }
   const floor = t.layer.config.rtoMinMs * 1000;

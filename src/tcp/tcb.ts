@@ -227,7 +227,9 @@ export class Tcb {
   backoff = 0;
   minRttUs = Infinity;
   minRttAtUs = 0;
+  /** Last sample: of the newest data acknowledged, and of the oldest (for SRTT and RTO). */
   sampleRttUs = -1;
+  ackRttUs = -1;
 
   // --- congestion and recovery ---------------------------------------------------------------
   controller: Controller = newReno;
