@@ -74,8 +74,6 @@ export class Tcb {
   localPort = 0;
   remotePort = 0;
   inFlows = false;
-  /** Holds an ephemeral or asked-for local port (active open). */
-  holdsPort = false;
   tos = 0;
   /** 0 = the layer's default. */
   ttl = 0;
@@ -271,7 +269,6 @@ export class Tcb {
   /** F-RTO (RFC 5682): a timeout that may have been spurious. */
   frto = false;
   reordering = 3;
-  dupAcks = 0;
   rackUs = 0;
   rackRttUs = 0;
   rackEndSeq = 0;

@@ -1,4 +1,4 @@
-// Connections in TIME-WAIT as compact records (84 octets with their timer): the four-tuple, the
+// Connections in TIME-WAIT as compact records (88 octets with their timer): the four-tuple, the
 // numbers, the timestamps. The flow table holds them as slots below -1: slot = -2 - index.
 
 import { Deadlines } from '../base/deadlines.ts';

@@ -21,8 +21,6 @@ class CubicMemory implements CongestionMemory {
   epochUs = -1;
   /** Time to reach wMax, s. */
   k = 0;
-  /** Window at the start of the epoch (RFC 9438 cwnd_epoch). */
-  origin = 0;
   /** Reno's window had it run the same epoch. */
   wEst = 0;
 }
@@ -64,7 +62,6 @@ class Cubic implements Controller {
     const now = t.layer.ip.nowUs;
     if (m.epochUs < 0) {
       m.epochUs = now;
-      m.origin = t.cwnd;
       m.wEst = t.cwnd;
       if (m.wMax <= t.cwnd) {
         m.k = 0;
@@ -100,7 +97,6 @@ class Cubic implements Controller {
     const m = memory(t);
     if (m.epochUs < 0) return;
     m.epochUs = t.layer.ip.nowUs;
-    m.origin = t.cwnd;
     m.wEst = t.cwnd;
     m.k = m.wMax > t.cwnd ? Math.cbrt((m.wMax - t.cwnd) / C) : 0;
   }
