@@ -71,3 +71,6 @@ export class ByteRing {
     this.#bytes = null;
   }
 }
+
+/** What an owner without data may hold: capacity 0, nothing is ever stored in it. */
+export const NO_RING = new ByteRing();

@@ -4,6 +4,7 @@
 import { Code, CodeError } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
 import { type Controller, useController } from '../tcp/congestion/controller.ts';
+import { queueOf } from '../tcp/outgoing.ts';
 import { MAX_QUICK_ACKS } from '../tcp/receive.ts';
 import { State } from '../tcp/state.ts';
 import { AckWish, type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
@@ -133,7 +134,7 @@ export class TcpSocket implements TcpUser {
     const t = this.tcb;
     this.#mustSend();
     if (len > 0) {
-      t.queue.gather(u8, off, len, t.sndEnd);
+      queueOf(t).gather(u8, off, len, t.sndEnd);
       t.sndEnd = (t.sndEnd + len) | 0;
       user.queued(t);
     }
@@ -150,7 +151,7 @@ export class TcpSocket implements TcpUser {
     const room = t.sndBuf - seq.diff(t.sndEnd, t.sndUna);
     const n = Math.max(0, Math.min(len, room));
     if (n > 0) {
-      t.queue.copy(t.layer.blocks, u8, off, n, t.sndEnd);
+      queueOf(t).copy(t.layer.blocks, u8, off, n, t.sndEnd);
       t.sndEnd = (t.sndEnd + n) | 0;
       user.queued(t);
     }

@@ -10,6 +10,7 @@ import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { timestampNow } from './isn.ts';
 import { probeAcked } from './mtu-probe.ts';
+import { giveBack } from './outgoing.ts';
 import { adaptWindow, rackUpdate } from './rack.ts';
 import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
@@ -159,6 +160,7 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   if (t.probeLen > 0) probeAcked(t);
   if ((pass.flags & AckFlag.SYN_ACKED) !== 0) afterHandshake(t, pass);
   const tokens = t.queue.release(layer.blocks, upTo);
+  giveBack(t);
   if (tokens > 0) {
     t.written += tokens;
     wake(t, Ready.WRITTEN);

@@ -1,8 +1,10 @@
 // The end of a connection: TIME-WAIT, removal, and what is given back. The user hears of it in the
 // next drain; the slot is free once that has happened.
 
+import { NO_RING } from '../base/byte-ring.ts';
 import { Code } from '../base/code.ts';
 import { Ctr, count } from '../ip/ip.ts';
+import { giveBack } from './outgoing.ts';
 import { NIL, remove } from './scoreboard.ts';
 import { State } from './state.ts';
 import { Ready, Rexmit, type Tcb } from './tcb.ts';
@@ -27,6 +29,7 @@ function releaseSending(t: Tcb): void {
   t.lostOut = 0;
   t.retransOut = 0;
   t.written += t.queue.clear(layer.blocks);
+  giveBack(t);
   t.rexmit = Rexmit.NONE;
   clearTimer(t, Timer.REXMIT);
   clearTimer(t, Timer.DELACK);
@@ -37,7 +40,7 @@ function releaseSending(t: Tcb): void {
 /** Gives back what receiving holds. */
 export function releaseReceiving(t: Tcb): void {
   t.layer.rcvMemory -= t.ring.capacity;
-  t.ring.release();
+  t.ring = NO_RING;
   t.ringed = 0;
   t.pieced = 0;
   t.pieceHead = -1;

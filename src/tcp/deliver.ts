@@ -3,6 +3,7 @@
 // others: the layer stays sound and the error is raised when the drain is over.
 // @hot
 
+import { NO_RING } from '../base/byte-ring.ts';
 import { Code } from '../base/code.ts';
 import { fail, free, mayTellClosed } from './close.ts';
 import { refreshPath } from './mss.ts';
@@ -125,7 +126,7 @@ function deliver(tcp: TcpLayer, t: Tcb): void {
   }
   if (t.ringed === 0 && t.pieced === 0 && (t.ofo === null || t.ofo.size === 0)) {
     tcp.rcvMemory -= t.ring.capacity;
-    t.ring.release();
+    t.ring = NO_RING;
   }
   if (t.rcvRead !== before && t.ackWish !== AckWish.NOW) windowOpened(t);
   // a program that has closed or aborted in `data` does not want to hear of the end

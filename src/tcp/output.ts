@@ -19,6 +19,7 @@ import { timestampNow } from './isn.ts';
 import { fullMss } from './mss.ts';
 import { maySearchAgain, probeLength, probeSent } from './mtu-probe.ts';
 import { putSackBlocks, putSynOptions, sackOptionLen, synOptionLen } from './options.ts';
+import { boardOf } from './outgoing.ts';
 import { burstLimit, mustWait, notePaced } from './pacing.ts';
 import { checkAppLimited, stampSent } from './rate.ts';
 import { afterSend } from './recovery.ts';
@@ -148,10 +149,9 @@ export function sendReset(t: Tcb): void {
 /** SYN or SYN-ACK, first or again; `again` keeps Karn's rule. */
 export function sendSyn(t: Tcb, ack: boolean, again: boolean): void {
   const p = t.layer.segs;
-  const b = t.board;
-  let i = b.head;
+  let i = t.board.head;
   if (i < 0) {
-    i = append(p, b, t.iss, (t.iss + 1) | 0);
+    i = append(p, boardOf(t), t.iss, (t.iss + 1) | 0);
     p.flags[i] = Seg.SYN;
     p.segs[i] = 1;
     t.packetsOut = 1;
@@ -173,7 +173,7 @@ export function sendSyn(t: Tcb, ack: boolean, again: boolean): void {
 function recordSynData(t: Tcb, len: number): void {
   const start = t.sndNxt;
   const end = (start + len) | 0;
-  const i = append(t.layer.segs, t.board, start, end);
+  const i = append(t.layer.segs, boardOf(t), start, end);
   t.layer.segs.segs[i] = 1;
   stampSent(t, i);
   t.packetsOut++;
@@ -304,7 +304,7 @@ function pushes(t: Tcb, len: number): boolean {
 function record(t: Tcb, start: number, end: number, flags: number): void {
   const p = t.layer.segs;
   const segs = segments(t, seq.diff(end, start));
-  const i = append(p, t.board, start, end);
+  const i = append(p, boardOf(t), start, end);
   p.flags[i] = flags;
   p.segs[i] = segs;
   stampSent(t, i);

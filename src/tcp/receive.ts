@@ -4,6 +4,7 @@
 // that are there first win: a retransmission with other content changes nothing.
 // @hot
 
+import { ByteRing, NO_RING } from '../base/byte-ring.ts';
 import { Drop } from '../base/drop.ts';
 import { RangeList } from '../base/range-list.ts';
 import { type Rx, RxFlag } from '../base/rx.ts';
@@ -156,6 +157,10 @@ function addPiece(t: Tcb, layer: TcpLayer, off: number, len: number): void {
   t.pieceTail = n;
 }
 
+function grownRing(): ByteRing {
+  return new ByteRing();
+}
+
 function widened(old: Int32Array): Int32Array<ArrayBuffer> {
   const wider = new Int32Array(old.length * 2);
   wider.set(old);
@@ -169,6 +174,7 @@ export function storeAt(t: Tcb, start: number, u8: Uint8Array, off: number, len:
   const top = ofo !== null && ofo.size > 0 ? ofo.end(ofo.size - 1) : t.rcvNxt;
   const kept = Math.max(0, seq.diff(seq.max(top, t.rcvNxt), t.rcvRead));
   const span = Math.max(kept, seq.diff((start + len) | 0, t.rcvRead));
+  if (t.ring === NO_RING) t.ring = grownRing();
   t.ring.ensure(t.rcvRead, kept, span);
   t.layer.rcvMemory += t.ring.capacity - held;
   t.ring.store(start, u8, off, len);

@@ -117,6 +117,9 @@ export class Scoreboard {
   records = 0;
 }
 
+/** What a connection has while nothing is in flight. Never written to. */
+export const NO_BOARD = new Scoreboard();
+
 /** Appends a record behind the last sequence number and as the newest transmission. */
 export function append(p: SegPool, b: Scoreboard, start: number, end: number): number {
   const i = p.take();

@@ -30,6 +30,11 @@ export class SendQueue {
     return this.#count;
   }
 
+  /** Chunks that the columns hold without growing. */
+  get width(): number {
+    return this.#mask + 1;
+  }
+
   /** Adds the program's memory; it stays ours until `release` has counted it. */
   gather(u8: Uint8Array, off: number, len: number, seq: number): void {
     this.#add(u8, off, len, seq, TOKEN);
@@ -203,6 +208,9 @@ export class SendQueue {
 }
 
 const EMPTY = new Int32Array(0);
+
+/** What a connection has while nothing is queued. Never added to. */
+export const NO_QUEUE = new SendQueue();
 
 function widenedBufs(n: number): (Uint8Array | null)[] {
   return new Array<Uint8Array | null>(n).fill(null);

@@ -3,13 +3,13 @@
 // name ends in Ms; windows and queues are octets; cwnd, ssthresh and the *Out counts are wire
 // segments, as Linux counts them.
 
-import { ByteRing } from '../base/byte-ring.ts';
+import { type ByteRing, NO_RING } from '../base/byte-ring.ts';
 import type { RangeList } from '../base/range-list.ts';
 import { Path } from '../ip/output.ts';
 import type { CongestionMemory, Controller } from './congestion/controller.ts';
 import { newReno } from './congestion/newreno.ts';
-import { Scoreboard } from './scoreboard.ts';
-import { SendQueue } from './send-queue.ts';
+import { NO_BOARD, type Scoreboard } from './scoreboard.ts';
+import { NO_QUEUE, type SendQueue } from './send-queue.ts';
 import { State } from './state.ts';
 import type { TcpLayer } from './tcp.ts';
 
@@ -103,8 +103,9 @@ export class Tcb {
   /** Urgent pointer: behind the last urgent octet sent; valid while `urgentOut`. */
   sndUp = 0;
   urgentOut = false;
-  readonly queue = new SendQueue();
-  readonly board = new Scoreboard();
+  /** Lent while there is something to send or in flight (outgoing.ts). */
+  queue: SendQueue = NO_QUEUE;
+  board: Scoreboard = NO_BOARD;
   /** Calls of write() whose memory the program has back, not told yet. */
   written = 0;
   wantsRoom = false;
@@ -139,7 +140,7 @@ export class Tcb {
   rcvUp = 0;
   urgentIn = false;
   paused = false;
-  readonly ring = new ByteRing();
+  ring: ByteRing = NO_RING;
   /** Octets of in-order data in the ring, not read. */
   ringed = 0;
   /** Out-of-order ranges held in the ring. */

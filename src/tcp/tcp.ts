@@ -15,6 +15,7 @@ import { BlockPool } from './block-pool.ts';
 import type { Controller } from './congestion/controller.ts';
 import { FastOpen } from './fast-open.ts';
 import type { Listener } from './listen.ts';
+import { Lender } from './outgoing.ts';
 import { ProvenPeers } from './proven-peers.ts';
 import { SegPool } from './scoreboard.ts';
 import { SynCookies } from './syn-cookies.ts';
@@ -106,6 +107,7 @@ export class TcpLayer {
   readonly ready = new IntRing(64);
   readonly segs = new SegPool();
   readonly blocks = new BlockPool();
+  readonly lender = new Lender();
   readonly pass = new AckPass();
   readonly timeWait = new TimeWaitTable();
   readonly cookies: SynCookies;
