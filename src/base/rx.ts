@@ -43,6 +43,8 @@ export class Rx {
 
   family = 4;
   protocol = 0;
+  /** Octet that named the protocol; IPv6 only (RFC 4443 §3.4 points at it). */
+  protocolAt = 0;
   tos = 0;
   ttl = 0;
   ipHeaderLen = 0;

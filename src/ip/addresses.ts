@@ -4,8 +4,9 @@
 
 import { Code } from '../base/code.ts';
 import { DstKind } from '../base/rx.ts';
-import type { Address, Prefix } from '../wire/address.ts';
+import type { Prefix } from '../wire/address.ts';
 import {
+  Address,
   fromV4,
   isLimitedBroadcast,
   isMulticast,
@@ -15,6 +16,7 @@ import {
   maskWord,
 } from '../wire/address.ts';
 import { PrefixTable } from './prefix-table.ts';
+import { source6 } from './source6.ts';
 
 /** What `kindOf` answers for an address that is none of ours. */
 export const NOT_OURS = 3;
@@ -27,6 +29,8 @@ const CACHED = 64;
 const EXACT = 128;
 const V4_BITS = 96;
 const ALL_HOSTS = fromV4(0xe0000001);
+const ALL_NODES_HERE = new Address(0xff010000, 0, 0, 1);
+const ALL_NODES = new Address(0xff020000, 0, 0, 1);
 
 export interface AddressEntry {
   readonly linkId: number;
@@ -57,11 +61,14 @@ export class Addresses {
   readonly #answers = new Int8Array(CACHED).fill(-1);
 
   constructor() {
-    // 127/8 is ours from the start, on the loopback link (RFC 1122 §3.2.1.3); so are the all-hosts
-    // group (RFC 1112 §4) and the limited broadcast address. ::1 comes with IPv6's protocols: until
-    // then a connect to it fails at once, where silence would cost its timeout.
+    // 127/8 and ::1 are ours from the start, on the loopback link (RFC 1122 §3.2.1.3, RFC 4291
+    // §2.5.3); so are the all-hosts and all-nodes groups (RFC 1112 §4, RFC 4291 §2.7.1) and the
+    // limited broadcast address.
     this.add(0, { address: fromV4(0x7f000001), length: 8 }, true);
+    this.add(0, { address: new Address(0, 0, 0, 1), length: 128 }, false);
     this.#hold(ALL_HOSTS, EXACT, 'group', 1);
+    this.#hold(ALL_NODES_HERE, EXACT, 'group', 1);
+    this.#hold(ALL_NODES, EXACT, 'group', 1);
   }
 
   get list(): readonly AddressEntry[] {
@@ -135,6 +142,7 @@ export class Addresses {
     words[2] = c;
     words[3] = d;
     const family = isV4(a, b, c) ? 4 : 6;
+    if (family === 6) return source6(this.#entries, linkId, words);
     let best: AddressEntry | null = null;
     let bestRank = -1;
     for (const entry of this.#entries) {

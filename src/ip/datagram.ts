@@ -7,25 +7,27 @@ export const FRAGMENT_COST = 128;
 /** Lists that a datagram is on. */
 export const Chained = { AGE: 0, USE: 1, SOURCE: 2 } as const;
 
-export interface FragmentKey {
-  readonly src: number;
-  readonly dst: number;
-  /** Identification << 8 | protocol. */
-  readonly idProto: number;
-}
+/** Bits of the codepoints CE and Not-ECT (RFC 3168 §5). */
+const MIXED = (1 << 3) | (1 << 0);
+
+/** Words of a datagram's name: source, destination, identification, protocol (0 for IPv6). */
+export const NAME_WORDS = 10;
 
 export class Datagram {
-  readonly src: number;
-  readonly dst: number;
-  readonly idProto: number;
+  readonly name: Int32Array;
   readonly source: Source;
   readonly bucket: number;
   readonly deadlineUs: number;
   /** Fragments sorted by offset, disjoint. */
   readonly offsets: number[] = [];
   readonly parts: Uint8Array[] = [];
-  /** Header of the fragment at offset 0. */
+  /** What came before the payload of the fragment at offset 0, a Fragment header included. */
   header: Uint8Array | null = null;
+  /** Octets of `header` that the whole keeps (RFC 8200 §4.5: the per-fragment headers). */
+  kept = 0;
+  /** Where in them stands what follows, and what that is; IPv6 only. */
+  nextAt = 0;
+  nextHeader = 0;
   /** Octets of payload held, and where the last fragment ends; -1 while unknown. */
   held = 0;
   end = -1;
@@ -40,10 +42,8 @@ export class Datagram {
   readonly next: (Datagram | null)[] = [null, null, null];
   readonly prev: (Datagram | null)[] = [null, null, null];
 
-  constructor(key: FragmentKey, source: Source, bucket: number, deadlineUs: number) {
-    this.src = key.src;
-    this.dst = key.dst;
-    this.idProto = key.idProto;
+  constructor(name: Int32Array, source: Source, bucket: number, deadlineUs: number) {
+    this.name = name;
     this.source = source;
     this.bucket = bucket;
     this.deadlineUs = deadlineUs;
@@ -52,6 +52,16 @@ export class Datagram {
   /** Every octet from the first to the last is there. */
   get complete(): boolean {
     return this.end >= 0 && this.held === this.end && this.header !== null;
+  }
+
+  /** RFC 3168 §5.3: CE beside a fragment that cannot bear it is somebody's forgery. */
+  get isEcnMixed(): boolean {
+    return (this.ecn & MIXED) === MIXED;
+  }
+
+  isNamed(name: Int32Array): boolean {
+    for (let i = 0; i < NAME_WORDS; i++) if (this.name[i] !== name[i]) return false;
+    return true;
   }
 
   /** Index of the first fragment at or behind `offset`. */
@@ -67,15 +77,18 @@ export class Datagram {
   }
 }
 
-/** All datagrams of one sender. */
+/** Datagrams of one sender: an IPv4 address, or an IPv6 /64, whose hosts nobody tells apart. */
 export class Source {
-  readonly address: number;
+  /** Words 2 and 3 of an IPv4 address, 0 and 1 of an IPv6 one. */
+  readonly high: number;
+  readonly low: number;
   readonly bucket: number;
   octets = 0;
   readonly datagrams = new Chain(Chained.SOURCE);
 
-  constructor(address: number, bucket: number) {
-    this.address = address;
+  constructor(high: number, low: number, bucket: number) {
+    this.high = high;
+    this.low = low;
     this.bucket = bucket;
   }
 }

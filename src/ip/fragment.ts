@@ -30,7 +30,7 @@ export function fragment(ip: IpLayer, path: Path, l4Len: number): Code {
   if (most < 8) return fail(ip);
   if ((tx.flags & TxFlag.NEEDS_CSUM) !== 0) completeChecksum(ip);
   const parts = Math.ceil(l4Len / most);
-  if (!makeRoom(ip, parts)) return fail(ip);
+  if (!makeRoom(ip, parts, ipv4.MIN_HEADER)) return fail(ip);
   const state = ip.fragments;
   takeRuns(ip, state);
   const original = tx.headerOff;
@@ -53,8 +53,7 @@ export function fragment(ip: IpLayer, path: Path, l4Len: number): Code {
     code = transmit(ip, path.linkId);
     if (code === Code.NONE) count(ip, Ctr.IpFragCreates);
   }
-  for (let i = 0; i < state.runs; i++) state.buf[i] = null;
-  state.runs = 0;
+  leaveRuns(state);
   tx.reset();
   count(ip, code === Code.NONE ? Ctr.IpFragOKs : Ctr.IpFragFails);
   return code;
@@ -68,7 +67,7 @@ function fail(ip: IpLayer): Code {
 /**
  * Sums transport header and pieces into the checksum field, which holds the pseudo-header's sum.
  */
-function completeChecksum(ip: IpLayer): void {
+export function completeChecksum(ip: IpLayer): void {
   const tx = ip.tx;
   const u8 = ip.slab.u8;
   const l4 = tx.headerOff + tx.l4;
@@ -90,10 +89,10 @@ function completeChecksum(ip: IpLayer): void {
 }
 
 /** Makes sure that no header of the parts asks for a flush while the original is still needed. */
-function makeRoom(ip: IpLayer, parts: number): boolean {
+export function makeRoom(ip: IpLayer, parts: number, header: number): boolean {
   const tx = ip.tx;
   const arena = ip.arena;
-  const need = parts * ((HEADROOM + ipv4.MIN_HEADER + 63) & ~63);
+  const need = parts * ((HEADROOM + header + 63) & ~63);
   if (arena.size - arena.used >= need) return true;
   const length = tx.headerLen;
   if (need + HEADROOM + length + 63 > arena.size) return false;
@@ -104,7 +103,7 @@ function makeRoom(ip: IpLayer, parts: number): boolean {
   return true;
 }
 
-function takeRuns(ip: IpLayer, state: FragmentState): void {
+export function takeRuns(ip: IpLayer, state: FragmentState): void {
   const tx = ip.tx;
   state.buf[0] = null;
   state.off[0] = tx.headerOff + tx.l4;
@@ -119,7 +118,13 @@ function takeRuns(ip: IpLayer, state: FragmentState): void {
   state.at = 0;
 }
 
-function gatherPart(ip: IpLayer, state: FragmentState, len: number): boolean {
+/** Lets go of the program's memory. */
+export function leaveRuns(state: FragmentState): void {
+  for (let i = 0; i < state.runs; i++) state.buf[i] = null;
+  state.runs = 0;
+}
+
+export function gatherPart(ip: IpLayer, state: FragmentState, len: number): boolean {
   let left = len;
   while (left > 0 && state.run < state.runs) {
     const n = Math.min(left, (state.len[state.run] as number) - state.at);

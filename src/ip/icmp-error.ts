@@ -7,6 +7,7 @@ import { DstKind, type Rx } from '../base/rx.ts';
 import { V4_MAPPED } from '../wire/address.ts';
 import * as icmp4 from '../wire/icmp4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import type { IpLayer } from './ip.ts';
 import { plateauBelow } from './pmtu.ts';
 
@@ -14,6 +15,10 @@ import { plateauBelow } from './pmtu.ts';
 export class IcmpError {
   type = 0;
   code = 0;
+  family: 4 | 6 = 4;
+  /** Fragmentation needed, or Packet Too Big. */
+  isTooBig = false;
+  isUnreachable = false;
   /** Next-hop MTU as reported; 0 when the router did not say. */
   mtu = 0;
   pointer = 0;
@@ -111,8 +116,10 @@ function read(error: IcmpError, rx: Rx, quote: number, header: number): void {
   const u8 = rx.u8;
   error.type = icmp4.type(u8, rx.l4Off);
   error.code = icmp4.code(u8, rx.l4Off);
-  const tooBig = error.type === icmp4.Type.DEST_UNREACH && error.code === icmp4.Unreach.FRAG_NEEDED;
-  error.mtu = tooBig ? icmp4.mtu(u8, rx.l4Off) : 0;
+  error.family = 4;
+  error.isUnreachable = error.type === icmp4.Type.DEST_UNREACH;
+  error.isTooBig = error.isUnreachable && error.code === icmp4.Unreach.FRAG_NEEDED;
+  error.mtu = error.isTooBig ? icmp4.mtu(u8, rx.l4Off) : 0;
   error.pointer = error.type === icmp4.Type.PARAM_PROBLEM ? icmp4.pointer(u8, rx.l4Off) : 0;
   error.protocol = ipv4.protocol(u8, quote);
   error.quotedLen = ipv4.totalLen(u8, quote);
@@ -151,8 +158,10 @@ const words = new Int32Array(4);
  * down: the epoch has moved, paths are to be asked for again.
  */
 export function acceptPmtu(ip: IpLayer, error: IcmpError): boolean {
-  const mtu = error.mtu === 0 ? plateauBelow(error.quotedLen) : error.mtu;
-  if (mtu < SMALLEST_MTU) return false;
+  const six = error.family === 6;
+  const mtu = error.mtu === 0 && !six ? plateauBelow(error.quotedLen) : error.mtu;
+  // RFC 8201 §4: no report goes below 1280.
+  if (mtu < (six ? ipv6.MIN_MTU : SMALLEST_MTU)) return false;
   // A report that is no smaller than what was sent is no reason for it not to have passed.
   if (mtu >= error.quotedLen) return false;
   words[0] = error.dst0;

@@ -6,10 +6,11 @@ import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import { isMartianSource, V4_MAPPED } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as icmp4 from '../wire/icmp4.ts';
+import * as icmp6 from '../wire/icmp6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import * as tcp from '../wire/tcp.ts';
-import * as udp from '../wire/udp.ts';
 import { NOT_OURS } from './addresses.ts';
+import { completePartial } from './icmp-quote.ts';
+import { sendError6 } from './icmp6-send.ts';
 import { count, drop, type IpLayer, type Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
 import { Path } from './path.ts';
@@ -29,7 +30,7 @@ const words = new Int32Array(4);
  * @returns whether a message was sent
  */
 export function sendError(ip: IpLayer, rx: Rx, type: number, code: number, extra: number): boolean {
-  if (rx.family !== 4 || !mayAnswer(ip, rx)) return false;
+  if (!mayAnswer(ip, rx)) return false;
   words[0] = rx.src0;
   words[1] = rx.src1;
   words[2] = rx.src2;
@@ -102,25 +103,15 @@ function singleHost(ip: IpLayer, rx: Rx): boolean {
   return rx.src2 === V4_MAPPED && kind === NOT_OURS;
 }
 
-/** A quote shows the checksum as the wire would have: one left to the link is completed first. */
-function completePartial(ip: IpLayer, rx: Rx): void {
-  if ((rx.flags & RxFlag.NEEDS_CSUM) === 0 || rx.gsoSize !== 0) return;
-  let field = 0;
-  if (rx.protocol === ipv4.Proto.UDP && rx.l4Len >= udp.HEADER) field = udp.Offset.CHECKSUM;
-  else if (rx.protocol === ipv4.Proto.TCP && rx.l4Len >= tcp.HEADER_LEN)
-    field = tcp.CHECKSUM_OFFSET;
-  if (field === 0) return;
-  const value = checksum.finish(ip.sum(rx.l4Off, rx.l4Len, 0));
-  const zero = value === 0 && rx.protocol === ipv4.Proto.UDP;
-  rx.view.setUint16(rx.l4Off + field, zero ? 0xffff : value);
-  rx.flags &= ~RxFlag.NEEDS_CSUM;
+/** Nobody listens on the datagram's port (RFC 1122 §4.1.3.1, RFC 4443 §3.1). */
+export function portUnreachable(ip: IpLayer, rx: Rx): void {
+  if (rx.family === 4) sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.PORT, 0);
+  else sendError6(ip, rx, icmp6.Type.DEST_UNREACH, icmp6.Unreach.PORT, 0);
 }
 
 /** RFC 1122 §3.2.2.1: nobody here speaks the packet's protocol. */
 export function protocolUnreachable(ip: IpLayer, rx: Rx): Verdict {
-  if (rx.family === 4) {
-    count(ip, Ctr.IpInUnknownProtos);
-    sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.PROTOCOL, 0);
-  } else count(ip, Ctr.Ip6InUnknownProtos);
+  count(ip, Ctr.IpInUnknownProtos);
+  sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.PROTOCOL, 0);
   return drop(ip, rx, Drop.IP_NOPROTO);
 }

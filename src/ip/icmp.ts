@@ -14,7 +14,7 @@ import { Path } from './path.ts';
 
 export { acceptPmtu, IcmpError } from './icmp-error.ts';
 export { IcmpLimiter } from './icmp-limiter.ts';
-export { protocolUnreachable, sendError } from './icmp-send.ts';
+export { portUnreachable, protocolUnreachable, sendError } from './icmp-send.ts';
 
 /** Echo data up to here is copied behind the header; more is gathered from where it lies. */
 const COPY_LIMIT = 1024;

@@ -1,3 +1,5 @@
+// Identification of datagrams in fragments, and flow labels. IPv6's identifications are random (RFC
+// 7739 §5.1: 32 bits leave room for that), its flow labels a keyed hash of the flow (RFC 6437 §3).
 // Identification of IPv4 datagrams that may be fragmented (RFC 6864 §4.3): not repeated for a
 // (source, destination, protocol) before 65,536 others, and no counter that somebody else can
 // watch. Each flow has a counter of its own in a bounded cache and a keyed offset of its own; a
@@ -6,6 +8,7 @@
 
 import { FlowHash, mix, SipKey, sipHash } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
+import type { AddressPair } from '../wire/checksum.ts';
 
 const WAYS = 4;
 const SETS = 512;
@@ -14,6 +17,8 @@ const STRIDE = 6;
 
 export class Idents {
   readonly #key: FlowHash;
+  readonly #label: FlowHash;
+  readonly #random: Random;
   readonly #secret: SipKey;
   readonly #cells = new Int32Array(SETS * WAYS * STRIDE);
   readonly #highest = new Int32Array(SETS);
@@ -23,6 +28,26 @@ export class Idents {
   constructor(random: Random) {
     this.#key = new FlowHash(random);
     this.#secret = new SipKey(random);
+    this.#label = new FlowHash(random);
+    this.#random = random;
+  }
+
+  /** 32 bits for the next IPv6 datagram that is cut. */
+  next6(): number {
+    return this.#random.next() | 0;
+  }
+
+  /** 20 bits, the same for every packet of a flow. @param ports of the transport, 0 without */
+  label(pair: AddressPair, protocol: number, ports: number): number {
+    const k = this.#label;
+    let h = mix(k.k0, pair.src2, k.k1);
+    h = mix(h, pair.src3, k.k2);
+    h = mix(h, pair.dst0, k.k1);
+    h = mix(h, pair.dst1, k.k2);
+    h = mix(h, pair.dst2, k.k1);
+    h = mix(h, pair.dst3, k.k2);
+    h = mix(h, ports, k.k1);
+    return mix(h, protocol, k.k2) >>> 12;
   }
 
   /** 16 bits for the next datagram of a flow. Addresses are IPv4's 32 bits. */

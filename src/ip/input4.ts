@@ -9,7 +9,7 @@ import { V4_MAPPED } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { NOT_OURS } from './addresses.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
-import { reassemble } from './reassembly.ts';
+import { reassemble4 } from './reassemble4.ts';
 
 const IN_RECEIVES = Ctr.IpInReceives;
 const IN_OCTETS = Ctr.IpExtInOctets;
@@ -106,7 +106,7 @@ function acceptFragment(ip: IpLayer, rx: Rx): Verdict {
     if (offset === 8) return discard(ip, rx, Drop.POLICY);
     if (offset === 0 && !holdsTcpHeader(rx)) return discard(ip, rx, Drop.PKT_TOO_SMALL);
   }
-  return reassemble(ip, rx);
+  return reassemble4(ip, rx);
 }
 
 /** RFC 1858 §3.2: the first fragment holds the whole TCP header. */

@@ -6,14 +6,14 @@ import type { Drop } from '../base/drop.ts';
 import type { Random } from '../base/random.ts';
 import { Rx } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
-import { Tx, TxArena } from '../base/tx.ts';
+import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
 import type { Link } from '../link/link.ts';
 import { Addresses } from './addresses.ts';
 import { FragmentState } from './fragment.ts';
 import { IcmpError, IcmpLimiter } from './icmp.ts';
 import { Idents } from './ident.ts';
 import { PathMtu } from './pmtu.ts';
-import { Reassembly } from './reassembly.ts';
+import { Reassembly, SCRATCH } from './reassembly.ts';
 import { Routes } from './routes.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
@@ -23,6 +23,7 @@ export interface IpConfig {
   icmpBurst: number;
   echoBroadcast: boolean;
   reassemblyTimeoutMs: number;
+  reassemblyTimeout6Ms: number;
   reassemblyMaxOctets: number;
   reassemblyMaxOctetsPerSource: number;
   reassemblyMaxFragments: number;
@@ -61,6 +62,7 @@ export class IpLayer {
   readonly routes = new Routes();
   readonly pmtu: PathMtu;
   readonly reassembly: Reassembly;
+  readonly reassembly6: Reassembly;
   readonly icmpLimiter: IcmpLimiter;
   readonly icmpError = new IcmpError();
   readonly idents: Idents;
@@ -88,7 +90,10 @@ export class IpLayer {
     this.rx = new Rx(slab);
     this.arena = new TxArena(slab.reserve(config.txArenaOctets), config.txArenaOctets);
     this.pmtu = new PathMtu(config, random);
-    this.reassembly = new Reassembly(slab, config, random);
+    // One at a time is put together, whatever its family.
+    const scratch = slab.reserve(HEADROOM + SCRATCH) + HEADROOM;
+    this.reassembly = new Reassembly(slab, config, random, { family: 4, scratch });
+    this.reassembly6 = new Reassembly(slab, config, random, { family: 6, scratch });
     this.idents = new Idents(random);
     this.icmpLimiter = new IcmpLimiter(config, random);
   }

@@ -1,5 +1,5 @@
-// The way down: room for headers, the IPv4 header, the pseudo-header sum, fragmentation (RFC 791
-// §3.2, RFC 1122 §3.2.1, RFC 6864). A transport calls `begin`, writes at the offset it got,
+// The way down: room for headers, the IP header, the pseudo-header sum, fragmentation (RFC 791
+// §3.2, RFC 1122 §3.2.1, RFC 6864, RFC 8200). A transport calls `begin`, writes at what it got,
 // describes the packet in `ip.tx`, and calls `send`.
 // @hot
 
@@ -13,6 +13,7 @@ import * as checksum from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import { fragment } from './fragment.ts';
+import { fragment6 } from './fragment6.ts';
 import { count, flushLinks, type IpLayer } from './ip.ts';
 import type { Path } from './path.ts';
 
@@ -27,6 +28,7 @@ const OUT_BCAST = Ctr.IpExtOutBcastPkts;
 const OUT_MCAST = Ctr.IpExtOutMcastPkts;
 const OUT6_REQUESTS = Ctr.Ip6OutRequests;
 const FRAG_FAILS = Ctr.IpFragFails;
+const FRAG6_FAILS = Ctr.Ip6FragFails;
 const TX_PACKETS = Ctr.PortsideTxPackets;
 const TX_FULL = Ctr.PortsideTxFull;
 
@@ -71,7 +73,8 @@ export function aim(ip: IpLayer, path: Path): void {
 export function send(ip: IpLayer, path: Path, l4Len: number): Code {
   const tx = ip.tx;
   const total = tx.l4 + l4Len;
-  if (total > ipv4.MAX_PACKET) return refuse(ip, Code.EMSGSIZE);
+  const most = tx.family === 6 ? ipv6.MAX_PACKET : ipv4.MAX_PACKET;
+  if (total > most) return refuse(ip, Code.EMSGSIZE);
   const link = ip.links[path.linkId];
   if (link === null || link === undefined) {
     count(ip, OUT_NO_ROUTES);
@@ -83,8 +86,9 @@ export function send(ip: IpLayer, path: Path, l4Len: number): Code {
   if (tx.family === 6) {
     writeHeader6(ip, l4Len);
     count(ip, OUT6_REQUESTS);
-    if (total > path.mtu && tx.gsoSize === 0) return refuse(ip, Code.EMSGSIZE);
-    return transmit(ip, path.linkId);
+    if (total <= path.mtu || tx.gsoSize !== 0) return transmit(ip, path.linkId);
+    if ((tx.flags & TxFlag.DF) !== 0) return refuse(ip, Code.EMSGSIZE);
+    return fragment6(ip, path, l4Len);
   }
   if (path.locked) tx.flags &= ~TxFlag.DF;
   const values = ip.counters.values;
@@ -116,7 +120,7 @@ export function transmit(ip: IpLayer, linkId: number): Code {
 }
 
 function refuse(ip: IpLayer, code: Code): Code {
-  count(ip, FRAG_FAILS);
+  count(ip, ip.tx.family === 6 ? FRAG6_FAILS : FRAG_FAILS);
   return code;
 }
 
@@ -166,7 +170,9 @@ function writeHeader6(ip: IpLayer, l4Len: number): void {
   const tx = ip.tx;
   const view = ip.slab.view;
   const off = tx.headerOff;
-  view.setInt32(off, 0x60000000 | (tx.tos << 20));
+  const flow = tx.protocol === 6 || tx.protocol === 17 ? view.getInt32(off + tx.l4) : 0;
+  const label = ip.idents.label(tx, tx.protocol, flow);
+  view.setInt32(off, 0x60000000 | (tx.tos << 20) | label);
   view.setInt32(off + 4, (l4Len << 16) | (tx.protocol << 8) | tx.ttl);
   view.setInt32(off + 8, tx.src0);
   view.setInt32(off + 12, tx.src1);

@@ -1,8 +1,9 @@
-// Reassembly of IPv4 fragments (RFC 791 §3.2, RFC 815, RFC 1122 §3.3.2). Fragments of a datagram
-// are kept as they came, sorted and disjoint: with overlap forbidden, RFC 815's hole list is empty
-// exactly when the octets held add up to the end that the last fragment set. Finding the place is a
-// bisection; everything is bounded: fragments of a datagram, datagrams, octets in all and octets of
-// one source, with what they cost to keep included. The least recently touched datagram goes first.
+// The store of fragments of one family (RFC 791 §3.2, RFC 815, RFC 1122 §3.3.2, RFC 8200 §4.5).
+// Those of a datagram are kept as they came, sorted and disjoint: with overlap forbidden, RFC 815's
+// hole list is empty exactly when the octets held add up to the end that the last fragment set.
+// Finding the place is a bisection; everything is bounded: fragments of a datagram, datagrams,
+// octets in all and octets of one source, with what they cost to keep included. The least recently
+// touched datagram goes first. What takes fragments in is reassemble.ts.
 //
 //   offset 0        1480      2960            4440
 //          |--------|---------|    hole       |----| MF = 0: end known
@@ -10,36 +11,63 @@
 // An overlap that is no exact duplicate kills its datagram, later fragments included (as RFC 5722
 // demands for IPv6): such are teardrops and attempts to slip past a filter, not traffic.
 
-import { Ctr } from '../base/counters.ts';
 import { Drop } from '../base/drop.ts';
 import { FlowHash, mix } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
 import { type Rx, RxFlag } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
-import { HEADROOM } from '../base/tx.ts';
-import * as icmp4 from '../wire/icmp4.ts';
+import { isV4 } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { Chain, Chained, DATAGRAM_COST, Datagram, FRAGMENT_COST, Source } from './datagram.ts';
-import { sendError } from './icmp-send.ts';
-import { describe } from './input4.ts';
-import { count, drop, type IpLayer, Verdict } from './ip.ts';
+import * as ipv6 from '../wire/ipv6.ts';
+import {
+  Chain,
+  Chained,
+  DATAGRAM_COST,
+  Datagram,
+  FRAGMENT_COST,
+  NAME_WORDS,
+  Source,
+} from './datagram.ts';
 
 export interface ReassemblyConfig {
   reassemblyTimeoutMs: number;
+  reassemblyTimeout6Ms: number;
   reassemblyMaxOctets: number;
   reassemblyMaxOctetsPerSource: number;
   reassemblyMaxFragments: number;
   reassemblyMaxDatagrams: number;
 }
 
+export interface ReassemblyPlace {
+  readonly family: 4 | 6;
+  readonly scratch: number;
+}
+
 const BUCKETS = 1024;
 const SOURCE_BUCKETS = 256;
 const NEVER = Infinity;
+/** Longest datagram: IPv6 counts its base header apart. */
+export const SCRATCH = ipv4.MAX_PACKET + ipv6.HEADER + 1;
 /** Codepoints of ECN (RFC 3168 §5). */
-const NOT_ECT = 0;
 const CE = 3;
 
+/** The fragment under way, as its family's reader found it. */
+export class FragmentHead {
+  id = 0;
+  /** 0 for IPv6, whose fragments are matched without it. */
+  protocol = 0;
+  offset = 0;
+  more = false;
+  kept = 0;
+  nextAt = 0;
+  nextHeader = 0;
+}
+
 export class Reassembly {
+  readonly family: 4 | 6;
+  readonly head = new FragmentHead();
+  readonly #name = new Int32Array(NAME_WORDS);
+  readonly #timeoutUs: number;
   readonly #config: ReassemblyConfig;
   readonly #key: FlowHash;
   readonly #slab: Slab;
@@ -51,11 +79,16 @@ export class Reassembly {
   #sourceCount = 0;
   #octets = 0;
 
-  constructor(slab: Slab, config: ReassemblyConfig, random: Random) {
+  /** @param scratch offset of SCRATCH octets in the slab, where whole datagrams are put together */
+  constructor(slab: Slab, config: ReassemblyConfig, random: Random, o: ReassemblyPlace) {
+    const { family, scratch } = o;
+    const { reassemblyTimeoutMs: four, reassemblyTimeout6Ms: six } = config;
+    this.family = family;
+    this.#timeoutUs = (family === 4 ? four : six) * 1000;
     this.#slab = slab;
     this.#config = config;
     this.#key = new FlowHash(random);
-    this.#scratch = slab.reserve(HEADROOM + ipv4.MAX_PACKET + 1) + HEADROOM;
+    this.#scratch = scratch;
   }
 
   /** Accounted memory in octets. */
@@ -89,20 +122,19 @@ export class Reassembly {
 
   /** The datagram that the fragment in `rx` belongs to; a new one when there is none. */
   touch(rx: Rx, nowUs: number): Datagram {
-    const src = rx.src3;
-    const dst = rx.dst3;
-    const idProto = (ipv4.id(rx.u8, rx.off) << 8) | rx.protocol;
+    const name = this.#load(rx);
     const k = this.#key;
-    const bucket = mix(mix(mix(k.k0, src, k.k1), dst, k.k2), idProto, k.k1) & (BUCKETS - 1);
+    let hash = k.k0;
+    for (let i = 0; i < NAME_WORDS; i++) hash = mix(hash, name[i] as number, k.k1);
+    const bucket = hash & (BUCKETS - 1);
     for (const d of this.#buckets[bucket] as Datagram[]) {
-      if (d.src !== src || d.dst !== dst || d.idProto !== idProto) continue;
+      if (!d.isNamed(name)) continue;
       this.#byUse.remove(d);
       this.#byUse.push(d);
       return d;
     }
-    const source = this.#sourceOf(src);
-    const deadlineUs = nowUs + this.#config.reassemblyTimeoutMs * 1000;
-    const d = new Datagram({ src, dst, idProto }, source, bucket, deadlineUs);
+    const source = this.#sourceOf(rx);
+    const d = new Datagram(name.slice(), source, bucket, nowUs + this.#timeoutUs);
     (this.#buckets[bucket] as Datagram[]).push(d);
     source.datagrams.push(d);
     this.#byAge.push(d);
@@ -113,13 +145,13 @@ export class Reassembly {
 
   /** Adds the fragment's octets to the datagram; NONE, or why they are not wanted. */
   insert(d: Datagram, rx: Rx): Drop {
-    const offset = ipv4.fragmentOffset(rx.u8, rx.off);
-    const last = (ipv4.fragmentWord(rx.u8, rx.off) & ipv4.MF) === 0;
+    const { offset, more } = this.head;
+    const last = !more;
     const len = rx.l4Len;
     const end = offset + len;
     if (last && d.end >= 0 && d.end !== end) return Drop.FRAG_OVERLAP;
     const i = d.place(offset);
-    if (isDuplicate(d, i, rx, last)) return Drop.DUP_FRAG;
+    if (isDuplicate(d, i, rx, this.head)) return Drop.DUP_FRAG;
     if (i > 0) {
       const before = d.parts[i - 1] as Uint8Array;
       if ((d.offsets[i - 1] as number) + before.length > offset) return Drop.FRAG_OVERLAP;
@@ -135,6 +167,9 @@ export class Reassembly {
     if (last) d.end = end;
     if (offset === 0) {
       d.header = rx.u8.slice(rx.off, rx.l4Off);
+      d.kept = this.head.kept;
+      d.nextAt = this.head.nextAt;
+      d.nextHeader = this.head.nextHeader;
       d.flags = rx.flags & (RxFlag.LOOPBACK | RxFlag.LINK_BROADCAST);
     }
     d.ecn |= 1 << (rx.tos & 3);
@@ -183,21 +218,38 @@ export class Reassembly {
   /** Puts a datagram together in the scratch; answers its length, 0 when it is too long. */
   assemble(d: Datagram): number {
     const header = d.header as Uint8Array;
-    const total = header.length + d.end;
-    if (total > ipv4.MAX_PACKET) return 0;
-    const { u8, view } = this.#slab;
+    const total = d.kept + d.end;
+    const { u8 } = this.#slab;
     const off = this.#scratch;
-    this.#slab.recycle(off, ipv4.MAX_PACKET);
+    const six = (header[0] as number) >>> 4 === 6;
+    if (total > ipv4.MAX_PACKET + (six ? ipv6.HEADER : 0)) return 0;
+    this.#slab.recycle(off, SCRATCH);
     u8.set(header, off);
     for (let i = 0; i < d.parts.length; i++) {
-      u8.set(d.parts[i] as Uint8Array, off + header.length + (d.offsets[i] as number));
+      u8.set(d.parts[i] as Uint8Array, off + d.kept + (d.offsets[i] as number));
     }
+    // RFC 3168 §5.3: congestion that one fragment met is the datagram's.
+    const marked = (d.ecn & (1 << CE)) !== 0;
+    if (six) this.#seal6(d, total, marked);
+    else this.#seal4(d, total, marked);
+    return total;
+  }
+
+  #seal4(d: Datagram, total: number, marked: boolean): void {
+    const { u8, view } = this.#slab;
+    const off = this.#scratch;
     view.setUint16(off + ipv4.Offset.TOTAL_LENGTH, total);
     view.setUint16(off + ipv4.Offset.FRAGMENT, 0);
-    // RFC 3168 §5.3: congestion that one fragment met is the datagram's.
-    if ((d.ecn & (1 << CE)) !== 0) u8[off + 1] = (u8[off + 1] as number) | CE;
-    ipv4.seal(u8, off, header.length);
-    return total;
+    if (marked) u8[off + 1] = (u8[off + 1] as number) | CE;
+    ipv4.seal(u8, off, d.kept);
+  }
+
+  #seal6(d: Datagram, total: number, marked: boolean): void {
+    const { u8, view } = this.#slab;
+    const off = this.#scratch;
+    view.setUint16(off + ipv6.Offset.PAYLOAD_LENGTH, total - ipv6.HEADER);
+    u8[off + d.nextAt] = d.nextHeader;
+    if (marked) u8[off + 1] = (u8[off + 1] as number) | (CE << 4);
   }
 
   /** Puts the first fragment back as it came, for the quote of a Time Exceeded; its length. */
@@ -209,11 +261,30 @@ export class Reassembly {
     return header.length + part.length;
   }
 
-  #sourceOf(address: number): Source {
-    const bucket = mix(this.#key.k3, address, this.#key.k2) & (SOURCE_BUCKETS - 1);
+  #load(rx: Rx): Int32Array {
+    const name = this.#name;
+    name[0] = rx.src0;
+    name[1] = rx.src1;
+    name[2] = rx.src2;
+    name[3] = rx.src3;
+    name[4] = rx.dst0;
+    name[5] = rx.dst1;
+    name[6] = rx.dst2;
+    name[7] = rx.dst3;
+    name[8] = this.head.id;
+    name[9] = this.head.protocol;
+    return name;
+  }
+
+  #sourceOf(rx: Rx): Source {
+    const four = isV4(rx.src0, rx.src1, rx.src2);
+    const high = four ? rx.src2 : rx.src0;
+    const low = four ? rx.src3 : rx.src1;
+    const k = this.#key;
+    const bucket = mix(mix(k.k3, high, k.k1), low, k.k2) & (SOURCE_BUCKETS - 1);
     const same = this.#sources[bucket] as Source[];
-    for (const source of same) if (source.address === address) return source;
-    const source = new Source(address, bucket);
+    for (const source of same) if (source.low === low && source.high === high) return source;
+    const source = new Source(high, low, bucket);
     same.push(source);
     this.#sourceCount++;
     return source;
@@ -230,106 +301,13 @@ function emptyBuckets<T>(n: number): T[][] {
   return Array.from({ length: n }, () => []);
 }
 
-function isDuplicate(d: Datagram, i: number, rx: Rx, last: boolean): boolean {
+function isDuplicate(d: Datagram, i: number, rx: Rx, head: FragmentHead): boolean {
   const part = d.parts[i];
-  const offset = ipv4.fragmentOffset(rx.u8, rx.off);
+  const { offset } = head;
   if (part === undefined || d.offsets[i] !== offset || part.length !== rx.l4Len) return false;
-  if (last !== (d.end === offset + part.length)) return false;
+  if (head.more === (d.end === offset + part.length)) return false;
   for (let n = 0; n < part.length; n++) {
     if (part[n] !== rx.u8[rx.l4Off + n]) return false;
   }
   return true;
-}
-
-/**
- * Takes the fragment that `rx` describes. DELIVER: it was the last one missing, and `rx` describes
- * the whole datagram in the scratch. DONE: kept or dropped.
- */
-export function reassemble(ip: IpLayer, rx: Rx): Verdict {
-  count(ip, Ctr.IpReasmReqds);
-  const offset = ipv4.fragmentOffset(rx.u8, rx.off);
-  const more = (ipv4.fragmentWord(rx.u8, rx.off) & ipv4.MF) !== 0;
-  if (rx.l4Len === 0 || (more && (rx.l4Len & 7) !== 0)) return fail(ip, rx, Drop.IP_INHDR);
-  // The whole would be longer than any datagram: the "ping of death".
-  if (offset + rx.len > ipv4.MAX_PACKET) return fail(ip, rx, Drop.PKT_TOO_BIG);
-  const store = ip.reassembly;
-  const d = store.touch(rx, ip.nowUs);
-  if (d.dead) return drop(ip, rx, Drop.FRAG_OVERLAP);
-  const reason = store.insert(d, rx);
-  if (reason === Drop.DUP_FRAG) return drop(ip, rx, reason);
-  if (reason !== Drop.NONE) {
-    addDrops(ip, reason, d.parts.length);
-    store.kill(d);
-    return fail(ip, rx, reason);
-  }
-  for (let v = store.victim(d); v !== null; v = store.victim(d)) {
-    count(ip, Ctr.IpReasmFails);
-    addDrops(ip, Drop.PROTO_MEM, v.parts.length);
-    store.remove(v);
-    if (v === d) return Verdict.DONE;
-  }
-  return d.complete ? finish(ip, rx, d) : Verdict.DONE;
-}
-
-function finish(ip: IpLayer, rx: Rx, d: Datagram): Verdict {
-  const store = ip.reassembly;
-  const bothEcn = (1 << CE) | (1 << NOT_ECT);
-  const mixed = (d.ecn & bothEcn) === bothEcn;
-  const total = mixed ? 0 : store.assemble(d);
-  const parts = d.parts.length;
-  const header = (d.header as Uint8Array).length;
-  store.remove(d);
-  if (total === 0) {
-    // RFC 3168 §5.3: CE beside a fragment that cannot bear it is somebody's forgery.
-    const reason = mixed ? Drop.IP_INHDR : Drop.PKT_TOO_BIG;
-    addDrops(ip, reason, parts - 1);
-    return fail(ip, rx, reason);
-  }
-  count(ip, Ctr.IpReasmOKs);
-  rx.off = store.scratch;
-  rx.flags = d.flags | RxFlag.SCRATCH;
-  rx.gsoType = 0;
-  rx.gsoSize = 0;
-  describe(rx, header);
-  return Verdict.DELIVER;
-}
-
-function fail(ip: IpLayer, rx: Rx, reason: Drop): Verdict {
-  count(ip, Ctr.IpReasmFails);
-  return drop(ip, rx, reason);
-}
-
-function addDrops(ip: IpLayer, reason: Drop, n: number): void {
-  ip.counters.drops[reason] = (ip.counters.drops[reason] as number) + n;
-}
-
-/**
- * Gives up what is older than the timeout; when the first fragment was there, its sender hears of
- * it (RFC 1122 §3.3.2, RFC 792: Time Exceeded, code 1).
- */
-export function expireFragments(ip: IpLayer): void {
-  const store = ip.reassembly;
-  for (let d = store.expired(ip.nowUs); d !== null; d = store.expired(ip.nowUs)) {
-    if (!d.dead) {
-      count(ip, Ctr.IpReasmTimeout);
-      count(ip, Ctr.IpReasmFails);
-      addDrops(ip, Drop.FRAG_REASM_TIMEOUT, d.parts.length);
-      if (d.header !== null) tellSender(ip, d);
-    }
-    store.remove(d);
-  }
-}
-
-function tellSender(ip: IpLayer, d: Datagram): void {
-  const rx = ip.rx;
-  const header = (d.header as Uint8Array).length;
-  const len = ip.reassembly.restoreFirst(d);
-  rx.off = ip.reassembly.scratch;
-  rx.flags = d.flags | RxFlag.SCRATCH;
-  rx.gsoSize = 0;
-  describe(rx, header);
-  rx.len = len;
-  rx.l4Len = len - header;
-  rx.dstKind = ip.addresses.kindOf(rx.dst0, rx.dst1, rx.dst2, rx.dst3);
-  sendError(ip, rx, icmp4.Type.TIME_EXCEEDED, icmp4.Exceeded.REASSEMBLY, 0);
 }

@@ -4,7 +4,14 @@
 import { Code } from '../base/code.ts';
 import { DstKind } from '../base/rx.ts';
 import type { Address } from '../wire/address.ts';
-import { isLimitedBroadcast, isLoopback, isMulticast, isV4, V4_MAPPED } from '../wire/address.ts';
+import {
+  isLimitedBroadcast,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  isV4,
+  V4_MAPPED,
+} from '../wire/address.ts';
 import { NOT_OURS } from './addresses.ts';
 import type { IpLayer } from './ip.ts';
 import type { Path } from './path.ts';
@@ -25,6 +32,7 @@ export function selectPath(ip: IpLayer, path: Path): Code {
   path.gateway3 = 0;
   // As on Linux, the unspecified address as a destination means this host.
   if (path.family === 4 && path.dst3 === 0) path.dst3 = LOOPBACK_V4;
+  else if (isUnspecified(path.dst0, path.dst1, path.dst2, path.dst3)) path.dst3 = 1;
   if (!path.anySource) {
     const kind = ip.addresses.kindOf(path.src0, path.src1, path.src2, path.src3);
     if (kind !== DstKind.UNICAST) return Code.EADDRNOTAVAIL;
@@ -110,6 +118,10 @@ function linkForGroups(ip: IpLayer, path: Path): number {
 function applyPathMtu(ip: IpLayer, path: Path): void {
   const known = ip.pmtu.get(path.dst0, path.dst1, path.dst2, path.dst3);
   if (known === 0 || known >= path.mtu) return;
+  if (path.family === 6) {
+    path.mtu = known;
+    return;
+  }
   const floor = Math.min(ip.config.pmtuMin, path.mtu);
   path.locked = known < floor;
   path.mtu = Math.max(known, floor);

@@ -35,6 +35,7 @@ const IP: IpConfig = {
   icmpBurst: 200, // messages
   echoBroadcast: false, // RFC 1122 §3.2.2.6 allows silence
   reassemblyTimeoutMs: 30_000, // RFC 791 §3.2, Linux ipfrag_time
+  reassemblyTimeout6Ms: 60_000, // RFC 8200 §4.5
   reassemblyMaxOctets: 4 << 20, // Linux ipfrag_high_thresh
   reassemblyMaxOctetsPerSource: 1 << 20,
   reassemblyMaxFragments: 128, // of one datagram: 65,535 octets at MTU 576

@@ -11,6 +11,8 @@ import { Slab } from '../base/slab.ts';
 import * as configureIp from '../ip/configure.ts';
 import * as icmp from '../ip/icmp.ts';
 import { protocolUnreachable } from '../ip/icmp-send.ts';
+import * as icmp6 from '../ip/icmp6.ts';
+import { protocolUnreachable6 } from '../ip/icmp6-send.ts';
 import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
 import { drop, flushLinks, IpLayer, Verdict } from '../ip/ip.ts';
@@ -200,10 +202,16 @@ export class Stack {
         udpInput(this.udpLayer, rx);
         return;
       case 1:
-        if (icmp.input(ip, rx) === Verdict.ERROR) this.#icmpError();
+        if (rx.family !== 4) protocolUnreachable6(ip, rx);
+        else if (icmp.input(ip, rx) === Verdict.ERROR) this.#icmpError();
+        return;
+      case 58:
+        if (rx.family !== 6) protocolUnreachable(ip, rx);
+        else if (icmp6.input6(ip, rx) === Verdict.ERROR) this.#icmpError();
         return;
       default:
-        protocolUnreachable(ip, rx);
+        if (rx.family === 6) protocolUnreachable6(ip, rx);
+        else protocolUnreachable(ip, rx);
     }
   }
 

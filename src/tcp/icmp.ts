@@ -7,9 +7,6 @@ import { onTooBig } from './mss.ts';
 import { State } from './state.ts';
 import type { TcpLayer } from './tcp.ts';
 
-const DEST_UNREACH = 3;
-const FRAG_NEEDED = 4;
-
 /** Acts on `ip.icmpError`. False: it is about nothing that we know. */
 export function takeIcmpError(layer: TcpLayer): boolean {
   const e = layer.ip.icmpError;
@@ -28,7 +25,7 @@ export function takeIcmpError(layer: TcpLayer): boolean {
   if (t === null || t === undefined || t.state === State.TIME_WAIT) return false;
   // RFC 5927 §4.1: the quoted number must be in flight
   if (seq.lt(e.seq, t.sndUna) || seq.ge(e.seq, t.sndNxt)) return false;
-  if (e.type === DEST_UNREACH && e.code === FRAG_NEEDED) {
+  if (e.isTooBig) {
     onTooBig(t);
     return true;
   }
@@ -37,7 +34,7 @@ export function takeIcmpError(layer: TcpLayer): boolean {
   // Hard errors end what is not open yet (RFC 5461 §4), and nothing later: nobody may reset us.
   // Soft ones do not either (RFC 9293 MUST-56): the program hears of them when all attempts have
   // failed; Linux's way is a knob.
-  const ends = e.hard || (t.layer.config.softErrorsEndOpen && e.type === DEST_UNREACH);
+  const ends = e.hard || (t.layer.config.softErrorsEndOpen && e.isUnreachable);
   if (opening && ends) fail(t, e.errno);
   return true;
 }

@@ -18,6 +18,8 @@ export const DEFAULT_MSS6 = 1220;
 const BLACK_HOLE_TIMEOUTS = 3;
 const BLACK_HOLE_MSS = 1024;
 const BLACK_HOLE_LAST_MSS = 512;
+/** Every IPv6 path carries 1280 octets (RFC 8200 §5). */
+const SURE_MSS6 = 1220;
 
 function ipHeaderLen(t: Tcb): number {
   return t.path.family === 4 ? 20 : 40;
@@ -41,7 +43,7 @@ export function updateMss(t: Tcb): void {
 /** RFC 4821 §7.2: without trust in ICMP a connection begins with what nearly every path carries. */
 function searchFromBelow(t: Tcb, full: number): void {
   if (t.layer.config.mtuProbing !== MtuProbing.ALWAYS || t.path.local) return;
-  const base = BLACK_HOLE_MSS - (t.tsOk ? 12 : 0);
+  const base = (t.path.family === 4 ? BLACK_HOLE_MSS : SURE_MSS6) - (t.tsOk ? 12 : 0);
   if (full <= base) return;
   t.mssLimit = base;
   beginSearch(t, base, full);
@@ -81,7 +83,9 @@ export function onTooBig(t: Tcb): void {
 export function reduceMssOnBlackHole(t: Tcb): void {
   if (t.layer.config.mtuProbing === MtuProbing.OFF) return;
   if (t.retransmits < BLACK_HOLE_TIMEOUTS || t.path.local) return;
-  const target = t.retransmits < BLACK_HOLE_TIMEOUTS * 2 ? BLACK_HOLE_MSS : BLACK_HOLE_LAST_MSS;
+  const first = t.retransmits < BLACK_HOLE_TIMEOUTS * 2;
+  const target4 = first ? BLACK_HOLE_MSS : BLACK_HOLE_LAST_MSS;
+  const target = t.path.family === 4 ? target4 : SURE_MSS6;
   const limit = target - (t.tsOk ? 12 : 0);
   if (t.mss <= limit) return;
   count(t.layer.ip, Ctr.TcpExtTCPMTUPFail);

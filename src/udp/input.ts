@@ -7,11 +7,11 @@ import { Drop } from '../base/drop.ts';
 import { mix } from '../base/hash.ts';
 import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import type { Binding } from '../demux/ports.ts';
-import { acceptPmtu, sendError } from '../ip/icmp.ts';
+import { acceptPmtu, type IcmpError, portUnreachable } from '../ip/icmp.ts';
 import { count, drop, Verdict } from '../ip/ip.ts';
+import type { Path } from '../ip/path.ts';
 import { V4_MAPPED } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
-import * as icmp4 from '../wire/icmp4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as udp4 from '../wire/udp.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -46,7 +46,7 @@ export function input(udp: UdpLayer, rx: Rx): Verdict {
   const e = slot < 0 ? null : udp.endpoints[slot];
   if (e === null || e === undefined) {
     count(ip, Ctr.UdpNoPorts);
-    sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.PORT, 0);
+    portUnreachable(ip, rx);
     return drop(ip, rx, Drop.NO_SOCKET);
   }
   enqueue(udp, rx, e);
@@ -65,6 +65,8 @@ function checksumRight(udp: UdpLayer, rx: Rx, len: number): boolean {
     const pseudo = checksum.pseudo4(rx.src3, rx.dst3, ipv4.Proto.UDP, len);
     return checksum.fold(udp.ip.sum(rx.l4Off, len, pseudo)) === 0xffff;
   }
+  // RFC 8200 §8.1: over IPv6 there is always one.
+  if (udp4.checksum(rx.u8, rx.l4Off) === 0) return false;
   const pseudo = checksum.pseudo6(rx, ipv4.Proto.UDP, len);
   return checksum.fold(udp.ip.sum(rx.l4Off, len, pseudo)) === 0xffff;
 }
@@ -146,16 +148,14 @@ export function error(udp: UdpLayer): Verdict {
   const ip = udp.ip;
   const err = ip.icmpError;
   const ports = (err.srcPort << 16) | err.dstPort;
-  const slot = udp.flows.size > 0 ? udp.flows.find4(err.src3, err.dst3, ports) : -1;
+  const slot = udp.flows.size > 0 ? flowOf(udp, err, ports) : -1;
   const flow = slot < 0 ? null : udp.endpoints[slot];
   const e = flow ?? boundTo(udp);
   if (e === null) return drop(ip, ip.rx, Drop.NO_SOCKET);
-  const isTooBig = err.type === icmp4.Type.DEST_UNREACH && err.code === icmp4.Unreach.FRAG_NEEDED;
+  const { isTooBig } = err;
   if (isTooBig) {
     const path = e.path;
-    if (path.epoch === 0 || path.dst3 !== err.dst3 || path.src3 !== err.src3) {
-      return drop(ip, ip.rx, Drop.NO_SOCKET);
-    }
+    if (path.epoch === 0 || !isAbout(err, path)) return drop(ip, ip.rx, Drop.NO_SOCKET);
     if (!acceptPmtu(ip, err)) return Verdict.DONE;
   }
   // As on Linux, soft errors and sockets without a peer stay silent.
@@ -164,6 +164,34 @@ export function error(udp: UdpLayer): Verdict {
   if (hasEvents(e)) markReady(udp, e);
   madeWork(udp);
   return Verdict.DONE;
+}
+
+function flowOf(udp: UdpLayer, err: IcmpError, ports: number): number {
+  const key = udp.key;
+  key[0] = err.src0;
+  key[1] = err.src1;
+  key[2] = err.src2;
+  key[3] = err.src3;
+  key[4] = err.dst0;
+  key[5] = err.dst1;
+  key[6] = err.dst2;
+  key[7] = err.dst3;
+  key[8] = ports;
+  return udp.flows.find(key, 0);
+}
+
+/** Whether the quoted packet went the endpoint's way. */
+function isAbout(err: IcmpError, path: Path): boolean {
+  return (
+    path.dst3 === err.dst3 &&
+    path.dst2 === err.dst2 &&
+    path.dst1 === err.dst1 &&
+    path.dst0 === err.dst0 &&
+    path.src3 === err.src3 &&
+    path.src2 === err.src2 &&
+    path.src1 === err.src1 &&
+    path.src0 === err.src0
+  );
 }
 
 /** The unconnected endpoint that may have sent what the error quotes. */

@@ -8,8 +8,9 @@ import { DstKind } from '../base/rx.ts';
 import { TxFlag } from '../base/tx.ts';
 import { count } from '../ip/ip.ts';
 import { aim, begin, selectPath, send } from '../ip/output.ts';
-import { isUnspecified } from '../wire/address.ts';
+import { isUnspecified, isV4 } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import * as udp4 from '../wire/udp.ts';
 import { copyOctets } from './copy.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -31,7 +32,9 @@ export function sendDatagram(
   off: number,
   len: number,
 ): Code {
-  if (len > udp4.MAX_PAYLOAD4) return Code.EMSGSIZE;
+  if (len > (isV4(udp.to.a, udp.to.b, udp.to.c) ? udp4.MAX_PAYLOAD4 : udp4.MAX_PAYLOAD6)) {
+    return Code.EMSGSIZE;
+  }
   if (udp.to.port === 0) return Code.EINVAL;
   const reached = reach(udp, e);
   if (reached !== Code.NONE) return reached;
@@ -67,7 +70,8 @@ function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: num
   tx.tos = e.tos;
   tx.ttl = path.dstKind === DstKind.MULTICAST ? e.multicastTtl : e.ttl;
   // RFC 1191 §3 lets the path tell us its MTU; what is larger goes in pieces from the start.
-  const fits = ipv4.MIN_HEADER + l4Len <= path.mtu;
+  const header = path.family === 6 ? ipv6.HEADER : ipv4.MIN_HEADER;
+  const fits = header + l4Len <= path.mtu;
   tx.flags = e.dontFragment || fits ? TxFlag.DF : 0;
   aim(ip, path);
   return send(ip, path, l4Len);

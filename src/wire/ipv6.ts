@@ -6,6 +6,25 @@ import { Drop } from '../base/drop.ts';
 export const HEADER = 40;
 export const MIN_MTU = 1280;
 
+/** Longest packet without a jumbo payload option: the length field does not count the header. */
+export const MAX_PACKET = HEADER + 65_535;
+
+/** Values of Next Header that name extension headers, and ICMPv6 (RFC 8200 §4, RFC 4443). */
+export const Next = {
+  HOP_BY_HOP: 0,
+  TCP: 6,
+  UDP: 17,
+  ROUTING: 43,
+  FRAGMENT: 44,
+  ICMP: 58,
+  NONE: 59,
+  DESTINATION: 60,
+} as const;
+
+/** The Fragment header (RFC 8200 §4.5): length, and offsets within it. */
+export const FRAGMENT_HEADER = 8;
+export const Fragment = { NEXT_HEADER: 0, OFFSET: 2, ID: 4 } as const;
+
 export const Offset = {
   VERSION: 0,
   PAYLOAD_LENGTH: 4,

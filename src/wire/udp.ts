@@ -6,6 +6,7 @@ import { Drop } from '../base/drop.ts';
 export const HEADER = 8;
 /** Largest payload over IPv4: 65,535 less both headers. */
 export const MAX_PAYLOAD4 = 65_507;
+export const MAX_PAYLOAD6 = 65_527;
 export const Offset = { SRC_PORT: 0, DST_PORT: 2, LENGTH: 4, CHECKSUM: 6 } as const;
 
 export function srcPort(u8: Uint8Array, off: number): number {

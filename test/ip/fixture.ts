@@ -1,16 +1,17 @@
 // One IP layer with a device that remembers what it sends, a UDP layer on it, and packets made by
 // code of the test's own: the stack's builders and sums are not asked for the answer.
-
 import { expect } from 'vitest';
 import { Counters } from '../../src/base/counters.ts';
 import { Drop, dropName } from '../../src/base/drop.ts';
 import { SeededRandom } from '../../src/base/random.ts';
-import { RxFlag } from '../../src/base/rx.ts';
+import { type Rx, RxFlag } from '../../src/base/rx.ts';
 import { Slab } from '../../src/base/slab.ts';
 import { type Tx, TxFlag } from '../../src/base/tx.ts';
 import { addAddress, addRoute } from '../../src/ip/configure.ts';
 import * as icmp from '../../src/ip/icmp.ts';
+import * as icmp6 from '../../src/ip/icmp6.ts';
 import { input4 } from '../../src/ip/input4.ts';
+import { input6 } from '../../src/ip/input6.ts';
 import { flushLinks, type IpConfig, IpLayer, Verdict } from '../../src/ip/ip.ts';
 import * as ipTimers from '../../src/ip/timers.ts';
 import type { Link } from '../../src/link/link.ts';
@@ -27,6 +28,7 @@ export const IP_CONFIG: IpConfig = {
   icmpBurst: 200,
   echoBroadcast: false,
   reassemblyTimeoutMs: 30_000,
+  reassemblyTimeout6Ms: 60_000,
   reassemblyMaxOctets: 4_194_304,
   reassemblyMaxOctetsPerSource: 1_048_576,
   reassemblyMaxFragments: 128,
@@ -302,28 +304,42 @@ export class Bench {
 
   /** input4 alone. */
   arrive(bytes: Uint8Array, flags = 0, gsoSize = 0): Verdict {
+    return input4(this.ip, this.#load(bytes, flags, gsoSize));
+  }
+
+  /** input6 alone. */
+  arrive6(bytes: Uint8Array, flags = 0): Verdict {
+    return input6(this.ip, this.#load(bytes, flags, 0));
+  }
+
+  #load(bytes: Uint8Array, flags: number, gsoSize: number): Rx {
     const rx = this.ip.rx;
     rx.linkId = 1;
     rx.off = this.place(bytes);
     rx.len = bytes.length;
     rx.flags = flags;
     rx.gsoSize = gsoSize;
-    return input4(this.ip, rx);
+    return rx;
   }
 
-  /** The whole walk of a packet. */
+  /** The whole walk of a packet; the version decides the family. */
   feed(bytes: Uint8Array, flags = 0, gsoSize = 0): void {
-    if (this.arrive(bytes, flags, gsoSize) === Verdict.DELIVER) this.walk();
+    const six = (bytes[0] ?? 0) >>> 4 === 6;
+    const verdict = six ? this.arrive6(bytes, flags) : this.arrive(bytes, flags, gsoSize);
+    if (verdict === Verdict.DELIVER) this.walk();
   }
 
   walk(): void {
     const rx = this.ip.rx;
+    const six = rx.family === 6;
     if (rx.protocol === 17) udpInput.input(this.udp, rx);
-    else if (rx.protocol === 1) {
-      if (icmp.input(this.ip, rx) === Verdict.ERROR && this.ip.icmpError.protocol === 17) {
+    else if (rx.protocol === (six ? 58 : 1)) {
+      const verdict = six ? icmp6.input6(this.ip, rx) : icmp.input(this.ip, rx);
+      if (verdict === Verdict.ERROR && this.ip.icmpError.protocol === 17) {
         udpInput.error(this.udp);
       }
-    } else icmp.protocolUnreachable(this.ip, rx);
+    } else if (six) icmp6.protocolUnreachable6(this.ip, rx);
+    else icmp.protocolUnreachable(this.ip, rx);
   }
 
   /** Delivers, receives what looped back, flushes, until nothing is left. */
@@ -339,7 +355,9 @@ export class Bench {
         rx.len = this.loopback.len;
         rx.flags = this.loopback.flags;
         rx.gsoSize = this.loopback.gso >>> 8;
-        if (input4(this.ip, rx) === Verdict.DELIVER) this.walk();
+        const six = (rx.u8[rx.off] as number) >>> 4 === 6;
+        const verdict = six ? input6(this.ip, rx) : input4(this.ip, rx);
+        if (verdict === Verdict.DELIVER) this.walk();
       }
       this.loopback.release();
       if (!more && !looped && this.udp.ready.size === 0) break;
@@ -380,21 +398,3 @@ export function prefix(text: string): Prefix {
 }
 
 export { Drop, RxFlag };
-
-export const ours = (p: Ip4 = {}): Uint8Array =>
-  ip4({
-    src: '10.0.0.2',
-    dst: '192.0.2.80',
-    proto: 6,
-    payload: [0x9c, 0x40, 0, 80, 0xfe, 0xdc, 0xba, 0x98, ...new Array<number>(32).fill(0)],
-    ...p,
-  });
-
-export const errorAbout = (
-  quote: Uint8Array,
-  type = 3,
-  code = 1,
-  rest = [0, 0, 0, 0],
-  p: Ip4 = {},
-): Uint8Array =>
-  ip4({ src: '10.0.0.1', ...p, proto: 1, payload: icmpMessage(type, code, rest, quote) });

@@ -4,17 +4,16 @@ import { IcmpLimiter, sendError } from '../../src/ip/icmp.ts';
 import { Verdict } from '../../src/ip/ip.ts';
 import {
   Bench,
-  errorAbout,
   IP_CONFIG,
   type Ip4,
   icmpMessage,
   ip4,
-  ours,
   pattern,
   RxFlag,
   referenceSum,
   udpPacket,
 } from './fixture.ts';
+import { errorAbout, ours } from './quotes.ts';
 
 const echo = (n: number, p: Ip4 = {}): Uint8Array =>
   ip4({ ...p, proto: 1, payload: icmpMessage(8, 0, [0x12, 0x34, 0, 7], pattern(n)) });

@@ -9,16 +9,15 @@ import {
   Bench,
   concat,
   cut,
-  errorAbout,
   expectSame,
   type Ip4,
   icmpMessage,
   ip4,
-  ours,
   pattern,
   RxFlag,
   referenceSum,
 } from './fixture.ts';
+import { errorAbout, ours } from './quotes.ts';
 
 const echo = (n: number, p: Ip4 = {}): Uint8Array =>
   ip4({ ...p, proto: 1, payload: icmpMessage(8, 0, [0x12, 0x34, 0, 7], pattern(n)) });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { input6 } from '../../src/ip/input6.ts';
 import { Verdict } from '../../src/ip/ip.ts';
 import { type Address, parse } from '../../src/wire/address.ts';
 import { Bench, RxFlag } from './fixture.ts';
@@ -16,13 +15,7 @@ function packet(src: string, dst: string, n = 8, length = n): Uint8Array {
   return Uint8Array.from([...head, ...new Array<number>(n).fill(0)]);
 }
 
-function arrive(b: Bench, bytes: Uint8Array, flags = 0): Verdict {
-  const rx = b.ip.rx;
-  rx.off = b.place(bytes);
-  rx.len = bytes.length;
-  rx.flags = flags;
-  return input6(b.ip, rx);
-}
+const arrive = (b: Bench, bytes: Uint8Array, flags = 0): Verdict => b.arrive6(bytes, flags);
 
 describe('an IPv6 packet (RFC 8200 §3, reliability 2.1)', () => {
   const peer = '2001:db8::9';
@@ -30,8 +23,6 @@ describe('an IPv6 packet (RFC 8200 §3, reliability 2.1)', () => {
   const mapped = packet(peer, own);
   mapped.set([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4], 8);
   const rows: [string, Uint8Array, string][] = [
-    ['sound and for us', packet(peer, own), 'UNHANDLED_PROTO'],
-    ['with padding behind it', packet(peer, own, 20, 8), 'UNHANDLED_PROTO'],
     ['39 octets', packet(peer, own).slice(0, 39), 'PKT_TOO_SMALL'],
     ['a length beyond the frame', packet(peer, own, 8, 9), 'PKT_TOO_SMALL'],
     ['for somebody else', packet(peer, '2001:db8::3'), 'OTHERHOST'],
@@ -40,7 +31,9 @@ describe('an IPv6 packet (RFC 8200 §3, reliability 2.1)', () => {
     ['source mapped IPv4', mapped, 'IP_INVALID_SOURCE'],
     ['destination ::', packet(peer, '::'), 'IP_INADDRERRORS'],
     ['destination ::1 from a device', packet(peer, '::1'), 'IP_INADDRERRORS'],
-    ['to a group, from ::', packet('::', 'ff02::1'), 'UNHANDLED_PROTO'],
+    ['UDP from ::', packet('::', 'ff02::1'), 'IP_INVALID_SOURCE'],
+    ['to a group that is not ours', packet(peer, 'ff02::2'), 'OTHERHOST'],
+    ['from our own address (Land)', packet(own, own), 'IP_INVALID_SOURCE'],
   ];
   test.each(rows)('%s', (_name, bytes, reason) => {
     const b = new Bench();
@@ -49,6 +42,19 @@ describe('an IPv6 packet (RFC 8200 §3, reliability 2.1)', () => {
     expect(b.reasons()).toEqual([reason]);
     expect(b.counters.get('Ip6InReceives')).toBe(1);
     expect(b.sent()).toEqual([]);
+  });
+
+  test.each([
+    ['for us', packet(peer, own)],
+    ['with padding behind it', packet(peer, own, 20, 8)],
+    ['for every node', packet(peer, 'ff02::1')],
+  ])('%s: goes on to the transport', (_name, bytes) => {
+    const b = new Bench();
+    b.address('2001:db8::2/64');
+    expect(arrive(b, bytes)).toBe(Verdict.DELIVER);
+    const { protocol, l4Len, ttl, len } = b.ip.rx;
+    expect([protocol, l4Len, ttl, len]).toEqual([17, 8, 64, 48]);
+    expect(b.counters.get('Ip6InDelivers')).toBe(1);
   });
 
   test('nonsense in the metadata', () => {

@@ -177,10 +177,12 @@ describe('which path a packet takes', () => {
 
   const refused: [string, string, string | null, number][] = [
     ['no route', '2001:db8::1', null, -101],
-    ['::1, without IPv6', '::1', null, -101],
+    ['::1 is ours', '::1', null, 0],
+    ['the unspecified address means this host', '::', null, 0],
     ['a source that is not ours', '8.8.8.8', '10.0.0.3', -99],
     ['a broadcast as source', '8.8.8.8', '10.0.0.255', -99],
     ['a source of the other family', '8.8.8.8', '::1', -99],
+    ['::1 to the outside', '2001:db8:9::1', '::1', -101],
     ['127.0.0.1 to the outside', '8.8.8.8', '127.0.0.1', -99],
     ['a prefix owned whole has every source', '8.8.8.8', '10.9.3.4', 0],
     ['127.0.0.1 to our own address', '10.0.0.2', '127.0.0.1', 0],
@@ -256,7 +258,7 @@ describe('addresses come and go', () => {
     removeLink(b.ip, 1);
     expect(kind(b, '172.20.7.1')).toBe(NOT_OURS);
     expect(b.ip.routes.size).toBe(0);
-    expect(b.ip.addresses.list.map((e) => e.address.toString())).toEqual(['127.0.0.1']);
+    expect(b.ip.addresses.list.map((e) => e.address.toString())).toEqual(['127.0.0.1', '::1']);
   });
 
   test('/31 and /32 have no broadcast (RFC 3021)', () => {
