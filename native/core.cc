@@ -126,7 +126,7 @@ int Core::flush(const int32_t* rows, int count, const std::vector<Span>& buffers
   batch.slab = slab();
   batch.buffers = buffers.data();
   batch.bufferCount = buffers.size();
-  return writeBatch({device_.fd(), device_.headerSize(), device_.tap()}, batch, stats_);
+  return writeBatch({device_.fd(), device_.headerSize(), device_.tap()}, batch, ring_, stats_);
 }
 
 void Core::onPoll(uv_poll_t* handle, int status, int) {
@@ -181,7 +181,8 @@ bool Core::round() {
     lost(EFAULT);  // the program has detached the slab
   } else {
     const RxResult result =
-        readBatch({device_.fd(), device_.headerSize(), device_.tap()}, region, table, stats_);
+        readBatch({device_.fd(), device_.headerSize(), device_.tap()}, region, table, ring_,
+                  stats_);
     if (result.count > 0) callBack(result.count);
     more = polling_ && judge(result);
   }

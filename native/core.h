@@ -58,6 +58,7 @@ class Core : public std::enable_shared_from_this<Core> {
   napi_env env_;
   Tuntap device_;
   Stats stats_;
+  Uring ring_;
   uv_poll_t* poll_ = nullptr;
   bool polling_ = false;
   bool closing_ = false;

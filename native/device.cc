@@ -269,6 +269,8 @@ Napi::Value Device::stats(const CallbackInfo& info) {
   o.Set("txDropped", s.txDropped);
   o.Set("txFailed", s.txFailed);
   o.Set("txInvalid", s.txInvalid);
+  o.Set("rxRinged", s.rxRinged);
+  o.Set("txRinged", s.txRinged);
   o.Set("lastTxErrno", -s.lastTxErrno + 0.0);
   return o;
 }

@@ -163,63 +163,168 @@ ssize_t writeOnce(int fd, const iovec* iov, int pieces) {
   }
   return -1;
 }
+/** Packets read or written one by one before the ring is worth its own call. */
+constexpr int SINGLES = 3;
+/** Reads of one run of the ring: at most so many of them find nothing. */
+constexpr int RUN_READS = 32;
+
+/** Where the packet behind `cursor` goes; 0 when the region is full. */
+size_t placeFor(const Framing& framing, const RxRegion& region, size_t cursor) {
+  // Behind an Ethernet header of 14 octets the IP header is aligned to 16.
+  const size_t lead = framing.tap ? 2 : 0;
+  const size_t off = aligned(cursor + static_cast<size_t>(framing.headerSize)) + lead;
+  return off + MAX_PACKET > region.base + region.size ? 0 : off;
+}
+
+/** Notes one packet of `n` octets at `off`; answers where it ends. */
+size_t accept(const Framing& framing, const RxRegion& region, const RxTable& table, size_t off,
+              ssize_t n, RxResult& result, Stats& stats) {
+  int32_t* row = table.rows + result.count * RX_STRIDE;
+  fillRow(framing, region.slab.data, off, n, row);
+  if ((row[RX_FLAGS] & RX_BAD_META) != 0) stats.rxBadMeta += 1;
+  stats.rxOctets += row[RX_LEN];
+  result.count++;
+  return off + static_cast<size_t>(row[RX_LEN]);
+}
+
+/** False: nothing more comes now. */
+bool judgeError(int err, RxResult& result) {
+  if (err == EAGAIN || err == EINTR) {
+    result.drained = true;
+  } else {
+    result.err = err;
+  }
+  return false;
+}
+
+bool readSingle(const Framing& framing, const RxRegion& region, const RxTable& table,
+                size_t& cursor, RxResult& result, Stats& stats) {
+  const size_t off = placeFor(framing, region, cursor);
+  if (off == 0) return false;
+  const size_t header = static_cast<size_t>(framing.headerSize);
+  const ssize_t n = readOnce(framing.fd, region.slab.data + off - header, header + MAX_PACKET);
+  if (n < 0) return judgeError(errno, result);
+  cursor = accept(framing, region, table, off, n, result, stats);
+  return true;
+}
+
+/** Several reads at once, each into room for the largest packet: lengths are not known yet. */
+bool readRun(const Framing& framing, const RxRegion& region, const RxTable& table, Uring& ring,
+             size_t& cursor, RxResult& result, Stats& stats) {
+  size_t places[RUN_READS];
+  int32_t results[RUN_READS];
+  const size_t header = static_cast<size_t>(framing.headerSize);
+  int count = 0;
+  for (size_t from = cursor; count < RUN_READS && result.count + count < table.capacity; count++) {
+    const size_t off = placeFor(framing, region, from);
+    if (off == 0) break;
+    places[count] = off;
+    ring.read(framing.fd, region.slab.data + off - header, header + MAX_PACKET);
+    from = off + MAX_PACKET;
+  }
+  if (count == 0) return false;
+  ring.run(results);
+  bool more = true;
+  for (int i = 0; i < count; i++) {
+    if (results[i] == Uring::NOT_DONE) continue;
+    if (results[i] < 0) {
+      more = judgeError(-results[i], result);
+      continue;
+    }
+    cursor = accept(framing, region, table, places[i], results[i], result, stats);
+    stats.rxRinged += 1;
+  }
+  return more;
+}
+
+/** One row made ready to be written: the virtio-net header and what follows it. */
+struct Outgoing {
+  uint8_t header[MOST_HEADER];
+  iovec iov[2 + MAX_PIECES];
+  int pieces;
+  size_t total;
+};
+
+bool prepare(const Framing& framing, const TxBatch& batch, const int32_t* row, Outgoing& out) {
+  const bool framed = framing.headerSize > 0;
+  std::memset(out.header, 0, static_cast<size_t>(framing.headerSize));
+  iovec* iov = framed ? out.iov + 1 : out.iov;
+  out.total = gather(batch, row, iov, out.pieces);
+  if (out.total == 0) return false;
+  if (!framed) return true;
+  const uint8_t* packet = batch.slab.data + row[TX_HEADER_OFF];
+  if (!writeHeader(row, packet, out.total, out.header)) return false;
+  out.iov[0] = {out.header, static_cast<size_t>(framing.headerSize)};
+  out.pieces++;
+  return true;
+}
+
+/** Counts one attempt: 1 when the kernel took the packet. */
+int settle(const Outgoing& out, ssize_t n, int err, Stats& stats) {
+  if (n < 0) {
+    countFailure(err, stats);
+    return 0;
+  }
+  stats.txOctets += static_cast<double>(out.total);
+  return 1;
+}
+
+int writeSingle(const Framing& framing, const Outgoing& out, Stats& stats) {
+  const ssize_t n = writeOnce(framing.fd, out.iov, out.pieces);
+  return settle(out, n, errno, stats);
+}
+
+/** Writes the packets that were added to the ring, in order. */
+int writeRun(const Framing& framing, const Outgoing* out, int count, Uring& ring, Stats& stats) {
+  int32_t results[Uring::ENTRIES];
+  ring.run(results);
+  int written = 0;
+  for (int i = 0; i < count; i++) {
+    if (results[i] == Uring::NOT_DONE) {
+      written += writeSingle(framing, out[i], stats);
+      continue;
+    }
+    const int taken = settle(out[i], results[i], -results[i], stats);
+    written += taken;
+    stats.txRinged += taken;
+  }
+  return written;
+}
 }  // namespace
 
 RxResult readBatch(const Framing& framing, const RxRegion& region, const RxTable& table,
-                   Stats& stats) {
+                   Uring& ring, Stats& stats) {
   RxResult result;
-  const size_t end = region.base + region.size;
-  const size_t header = static_cast<size_t>(framing.headerSize);
-  // Behind an Ethernet header of 14 octets the IP header is aligned to 16.
-  const size_t lead = framing.tap ? 2 : 0;
   size_t cursor = region.base;
-  while (result.count < table.capacity) {
-    const size_t off = aligned(cursor + header) + lead;
-    if (off + MAX_PACKET > end) break;
-    uint8_t* at = region.slab.data + off - header;
-    const ssize_t n = readOnce(framing.fd, at, header + MAX_PACKET);
-    if (n < 0) {
-      if (errno == EAGAIN || errno == EINTR) {
-        result.drained = true;
-      } else {
-        result.err = errno;
-      }
-      break;
-    }
-    int32_t* row = table.rows + result.count * RX_STRIDE;
-    fillRow(framing, region.slab.data, off, n, row);
-    if ((row[RX_FLAGS] & RX_BAD_META) != 0) stats.rxBadMeta += 1;
-    stats.rxOctets += row[RX_LEN];
-    result.count++;
-    cursor = off + static_cast<size_t>(row[RX_LEN]);
+  bool more = true;
+  while (more && result.count < table.capacity) {
+    more = result.count >= SINGLES && ring.ready()
+               ? readRun(framing, region, table, ring, cursor, result, stats)
+               : readSingle(framing, region, table, cursor, result, stats);
   }
   stats.rxPackets += result.count;
   if (result.count > 0) stats.rxBatches += 1;
   return result;
 }
 
-int writeBatch(const Framing& framing, const TxBatch& batch, Stats& stats) {
-  uint8_t header[MOST_HEADER] = {};
-  iovec iov[2 + MAX_PIECES];
-  const bool framed = framing.headerSize > 0;
+int writeBatch(const Framing& framing, const TxBatch& batch, Uring& ring, Stats& stats) {
+  static thread_local Outgoing out[Uring::ENTRIES];
   int written = 0;
+  int added = 0;
   for (int i = 0; i < batch.count; i++) {
-    const int32_t* row = batch.rows + i * TX_STRIDE;
-    int pieces = 0;
-    const size_t total = gather(batch, row, iov + 1, pieces);
-    if (total == 0 ||
-        (framed && !writeHeader(row, batch.slab.data + row[TX_HEADER_OFF], total, header))) {
+    const bool ringed = batch.count > SINGLES && ring.ready();
+    if (!prepare(framing, batch, batch.rows + i * TX_STRIDE, out[added])) {
       stats.txInvalid += 1;
-      continue;
+    } else if (ringed) {
+      ring.write(framing.fd, out[added].iov, out[added].pieces);
+      added++;
+    } else {
+      written += writeSingle(framing, out[added], stats);
     }
-    iov[0] = {header, static_cast<size_t>(framing.headerSize)};
-    const ssize_t n = writeOnce(framing.fd, framed ? iov : iov + 1, framed ? pieces + 1 : pieces);
-    if (n < 0) {
-      countFailure(errno, stats);
-      continue;
+    if (added == Uring::ENTRIES || (added > 0 && i == batch.count - 1)) {
+      written += writeRun(framing, out, added, ring, stats);
+      added = 0;
     }
-    written++;
-    stats.txOctets += static_cast<double>(total);
   }
   stats.txPackets += written;
   return written;

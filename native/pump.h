@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "uring.h"
+
 namespace portside {
 
 /** Columns of a row of the receive table (Int32Array), one row per packet. */
@@ -64,6 +66,9 @@ struct Stats {
   /** Rows that pointed outside of their memory. */
   double txInvalid = 0;
   double lastTxErrno = 0;
+  /** Packets that came and went several to a system call. */
+  double rxRinged = 0;
+  double txRinged = 0;
 };
 
 struct Span {
@@ -98,7 +103,7 @@ struct RxResult {
 
 /** Reads packets one behind the other from the start of the region until EAGAIN or no more room. */
 RxResult readBatch(const Framing& framing, const RxRegion& region, const RxTable& table,
-                   Stats& stats);
+                   Uring& ring, Stats& stats);
 
 struct TxBatch {
   const int32_t* rows = nullptr;
@@ -108,8 +113,8 @@ struct TxBatch {
   size_t bufferCount = 0;
 };
 
-/** One writev a packet. How many the kernel took; the others are counted in `stats`. */
-int writeBatch(const Framing& framing, const TxBatch& batch, Stats& stats);
+/** One write a packet. How many the kernel took; the others are counted in `stats`. */
+int writeBatch(const Framing& framing, const TxBatch& batch, Uring& ring, Stats& stats);
 
 /** CLOCK_MONOTONIC in µs, the clock of process.hrtime. */
 double monotonicUs();

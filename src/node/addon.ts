@@ -56,6 +56,9 @@ export interface DeviceStats {
   readonly txFailed: number;
   /** Rows that pointed outside of their memory. */
   readonly txInvalid: number;
+  /** Packets that came and went several to a system call (io_uring). */
+  readonly rxRinged: number;
+  readonly txRinged: number;
   readonly lastTxErrno: number;
 }
 
