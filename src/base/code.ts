@@ -32,6 +32,7 @@ export const Code = {
   ECONNREFUSED: -111,
   EHOSTUNREACH: -113,
   EALREADY: -114,
+  EINPROGRESS: -115,
   ECANCELED: -125,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];

@@ -4,39 +4,20 @@
 // IEEE Std 1003.1 names the calls; errors are negative errno values.
 
 import { Code, CodeError } from '../base/code.ts';
-import type { Controller } from '../tcp/congestion/controller.ts';
+import { synRoom } from '../tcp/fast-open.ts';
 import { State } from '../tcp/state.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
+import { applyLate, applyNow, openOptions, type StreamOptions } from './stream-options.ts';
 import type { TcpInfo } from './tcp-info.ts';
 import { TcpServer } from './tcp-server.ts';
-import { connect, type TcpHandler, type TcpOptions, type TcpSocket } from './tcp-socket.ts';
+import { connect, type TcpHandler, type TcpSocket } from './tcp-socket.ts';
+
+export type { StreamOptions } from './stream-options.ts';
 
 export const Shutdown = { READ: 0, WRITE: 1, BOTH: 2 } as const;
 
 /** Readiness, as poll(2) has it. */
 export const Poll = { IN: 1, OUT: 4, ERR: 8, HUP: 16, RDHUP: 32 } as const;
-
-export interface StreamOptions {
-  noDelay: boolean;
-  cork: boolean;
-  keepAlive: boolean;
-  keepAliveIdleMs: number;
-  keepAliveIntervalMs: number;
-  keepAliveProbes: number;
-  userTimeoutMs: number;
-  quickAck: boolean;
-  sendBuffer: number;
-  receiveBuffer: number;
-  maxSegment: number;
-  ttl: number;
-  tos: number;
-  controller: Controller;
-  fastOpen: number;
-  reusePort: boolean;
-  ipv6Only: boolean;
-  /** SO_LINGER in ms: 0 = close sends RST; undefined = close in the background. */
-  lingerMs: number;
-}
 
 export class StreamSocket {
   readonly #layer: TcpLayer;
@@ -48,7 +29,6 @@ export class StreamSocket {
   #connected = false;
   #error: number = Code.NONE;
   #closed = false;
-  #readShut = false;
   #urgent = 0;
 
   constructor(layer: TcpLayer) {
@@ -87,7 +67,7 @@ export class StreamSocket {
     if (this.#socket !== null) return Code.EINVAL;
     try {
       this.#server = new TcpServer(this.#layer, {
-        ...this.#tcpOptions(),
+        ...openOptions(this.#options),
         address: this.#address,
         port: this.#port,
         backlog,
@@ -112,6 +92,8 @@ export class StreamSocket {
     s.pause();
     child.#socket = s;
     child.#connected = true;
+    Object.assign(child.#options, this.#options);
+    applyLate(s, this.#options);
     return child;
   }
 
@@ -121,7 +103,7 @@ export class StreamSocket {
     if (this.#socket !== null) return this.#connected ? Code.EISCONN : Code.EALREADY;
     try {
       this.#socket = connect(this.#layer, {
-        ...this.#tcpOptions(),
+        ...openOptions(this.#options),
         address,
         port,
         localAddress: this.#address,
@@ -133,33 +115,57 @@ export class StreamSocket {
       return errnoOf(error);
     }
     this.#socket.pause();
-    if (this.#options.cork === true) this.#socket.cork();
+    applyLate(this.#socket, this.#options);
     return Code.NONE;
   }
 
-  /** Octets taken (copied), or EAGAIN, EPIPE, ENOTCONN, or the pending error. */
-  send(u8: Uint8Array, o: { urgent?: boolean } = {}): number {
+  /**
+   * connect and send in one (sendto with MSG_FASTOPEN, RFC 7413): octets that ride on the SYN, or
+   * EINPROGRESS when the peer's cookie is not known yet and nothing was taken.
+   */
+  connectWith(address: string, port: number, u8: Uint8Array): number {
+    if ((this.#options.fastOpen ?? 0) === 0) this.#options.fastOpen = 1;
+    const code = this.connect(address, port);
+    if (code !== 0 || this.#socket === null) return code;
+    const room = synRoom(this.#socket.tcb);
+    return room === 0 ? Code.EINPROGRESS : this.#socket.send(u8, 0, Math.min(room, u8.length));
+  }
+
+  /**
+   * Octets taken (copied), or EAGAIN, EPIPE, ENOTCONN, or the pending error. `more` (MSG_MORE): a
+   * part of a segment waits for what follows, 200 ms at most.
+   */
+  send(u8: Uint8Array, o: { urgent?: boolean; more?: boolean } = {}): number {
     const s = this.#socket;
     if (s === null) return Code.ENOTCONN;
     if (this.#error !== 0) return this.takeError();
+    // what comes in the turn of a Fast Open connect rides on the SYN; else there is no connection yet
+    const riding = s.tcb.synPending || s.tcb.fastOpened;
+    if (!this.#connected && !riding && !this.#closed) return Code.EAGAIN;
     try {
+      if (o.more === true) s.cork();
       const n = o.urgent === true ? s.sendUrgent(u8) : s.send(u8);
+      if (o.more !== true && this.#options.cork !== true && s.tcb.corked) s.uncork();
       return n === 0 && u8.length > 0 ? Code.EAGAIN : n;
     } catch (error) {
       return errnoOf(error);
     }
   }
 
-  /** Octets read into `to`, 0 at the end of the stream, EAGAIN, ENOTCONN or the pending error. */
-  receive(to: Uint8Array, o: { peek?: boolean } = {}): number {
+  /**
+   * Octets read into `to`, 0 at the end of the stream, EAGAIN, ENOTCONN or the pending error.
+   * `all` (MSG_WAITALL): EAGAIN until `to` can be filled or no more will come.
+   */
+  receive(to: Uint8Array, o: { peek?: boolean; all?: boolean } = {}): number {
     const s = this.#socket;
     if (s === null) return Code.ENOTCONN;
-    if (this.#readShut) return 0;
+    const complete = s.readable >= to.length || s.tcb.finReceived || this.#closed;
+    if (o.all === true && !complete && !s.tcb.readShut) return Code.EAGAIN;
     const n = s.read(to, 0, to.length, o.peek === true);
     if (n > 0 || to.length === 0) return n;
     if (s.atEnd) return 0;
     if (this.#error !== 0) return this.takeError();
-    if (this.#closed) return 0;
+    if (this.#closed || s.tcb.readShut) return 0;
     return this.#connected ? Code.EAGAIN : Code.ENOTCONN;
   }
 
@@ -167,7 +173,7 @@ export class StreamSocket {
     const s = this.#socket;
     if (s === null || !this.#connected) return Code.ENOTCONN;
     if (how !== Shutdown.READ) s.shutdown();
-    if (how !== Shutdown.WRITE) this.#readShut = true;
+    if (how !== Shutdown.WRITE) s.tcb.readShut = true;
     return Code.NONE;
   }
 
@@ -191,11 +197,25 @@ export class StreamSocket {
     if (s === null) return Poll.OUT | Poll.HUP;
     let bits = this.#error !== 0 ? Poll.ERR : 0;
     if (this.#closed) return bits | Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP;
-    if (s.readable > 0 || s.atEnd || this.#readShut) bits |= Poll.IN;
-    if (s.tcb.finReceived) bits |= Poll.RDHUP;
-    if (this.#connected && s.queued < s.sendHighWater) bits |= Poll.OUT;
-    if (s.tcb.finReceived && s.tcb.finQueued) bits |= Poll.HUP;
+    const t = s.tcb;
+    const end = t.finReceived || t.readShut;
+    if (end || s.readable >= (this.#options.receiveLowWater ?? 1)) bits |= Poll.IN;
+    if (end) bits |= Poll.RDHUP;
+    if (this.#connected && (t.finQueued || this.#hasRoom(s))) bits |= Poll.OUT;
+    if (end && t.finQueued) bits |= Poll.HUP;
     return bits;
+  }
+
+  #hasRoom(s: TcpSocket): boolean {
+    const low = this.#options.notSentLowWater ?? 0;
+    return s.queued < s.sendHighWater && (low === 0 || s.unsent < low);
+  }
+
+  /** After close() with a linger time: something is not acknowledged yet, and C's close waits. */
+  get lingers(): boolean {
+    const s = this.#socket;
+    if (s === null || this.#closed || (this.#options.lingerMs ?? 0) === 0) return false;
+    return s.queued > 0 || !s.tcb.finSent || s.tcb.packetsOut > 0;
   }
 
   /** SO_ERROR: the pending error, which is cleared. */
@@ -225,30 +245,7 @@ export class StreamSocket {
   /** Sets options, now or for the connection to come. */
   set(o: Partial<StreamOptions>): void {
     Object.assign(this.#options, o);
-    const s = this.#socket;
-    if (s === null) return;
-    if (o.noDelay !== undefined) s.setNoDelay(o.noDelay);
-    if (o.cork === true) s.cork();
-    if (o.cork === false) s.uncork();
-    if (o.quickAck !== undefined) s.setQuickAck(o.quickAck);
-    if (o.userTimeoutMs !== undefined) s.setUserTimeout(o.userTimeoutMs);
-    if (o.tos !== undefined) s.setTos(o.tos);
-    if (o.ttl !== undefined) s.setTtl(o.ttl);
-    if (o.controller !== undefined) s.setController(o.controller);
-    const keep = this.#options;
-    if (o.keepAlive !== undefined || o.keepAliveIdleMs !== undefined) {
-      s.setKeepAlive(
-        keep.keepAlive === true,
-        keep.keepAliveIdleMs,
-        keep.keepAliveIntervalMs,
-        keep.keepAliveProbes,
-      );
-    }
-  }
-
-  #tcpOptions(): TcpOptions {
-    const { lingerMs: _l, quickAck: _q, cork: _c, fastOpen: _f, ...rest } = this.#options;
-    return rest;
+    if (this.#socket !== null) applyNow(this.#socket, o, this.#options);
   }
 
   #handler(): TcpHandler {

@@ -13,7 +13,14 @@ export interface TcpInfo {
   retransmits: number;
   probes: number;
   backoff: number;
-  options: { timestamps: boolean; sack: boolean; wscale: boolean };
+  options: {
+    timestamps: boolean;
+    sack: boolean;
+    wscale: boolean;
+    ecn: boolean;
+    /** Data on our SYN was taken, or the peer's was. */
+    syn_data: boolean;
+  };
   snd_wscale: number;
   rcv_wscale: number;
   rto: number;
@@ -67,7 +74,13 @@ export function tcpInfo(t: Tcb): TcpInfo {
     retransmits: t.retransmits,
     probes: t.probes,
     backoff: t.backoff,
-    options: { timestamps: t.tsOk, sack: t.sackOk, wscale: t.wsOk },
+    options: {
+      timestamps: t.tsOk,
+      sack: t.sackOk,
+      wscale: t.wsOk,
+      ecn: t.ecnOk,
+      syn_data: t.synDataTaken || t.fastOpened,
+    },
     snd_wscale: t.sndScale,
     rcv_wscale: t.wsOk ? t.rcvScale : 0,
     rto: t.rtoUs,

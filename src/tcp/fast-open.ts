@@ -123,13 +123,17 @@ export function putOption(t: Tcb, view: DataView, at: number, reply: boolean): v
 
 // --- client -------------------------------------------------------------------------------------
 
-/** Octets that may ride on the SYN: a cookie is known and the peer's segment size holds them. */
-export function synDataLen(t: Tcb): number {
+/** Room for data on the SYN: a cookie is known, and the peer's segment size. */
+export function synRoom(t: Tcb): number {
   const peer = t.layer.fastOpen.peer(t);
   if (!t.fastOpen || peer === undefined) return 0;
-  const queued = (t.sndEnd - (t.iss + 1)) | 0;
   const path = t.path.mtu - (t.path.family === 4 ? 40 : 60);
-  return Math.max(0, Math.min(queued, Math.min(peer.mss, path) - 40));
+  return Math.max(0, Math.min(peer.mss, path) - 40);
+}
+
+/** Octets that may ride on the SYN. */
+export function synDataLen(t: Tcb): number {
+  return Math.min((t.sndEnd - (t.iss + 1)) | 0, synRoom(t));
 }
 
 /** The SYN-ACK has come (options parsed): the cookie, and whether the data was taken. */
@@ -149,7 +153,10 @@ export function synAcked(t: Tcb, rx: Rx): void {
       if (((p.flags[i] as number) & Seg.SYN) === 0) markLost(t, i);
     }
     resendOnly(t);
-  } else count(layer.ip, Ctr.TcpExtTCPFastOpenActive);
+  } else {
+    t.synDataTaken = true;
+    count(layer.ip, Ctr.TcpExtTCPFastOpenActive);
+  }
 }
 
 // --- server -------------------------------------------------------------------------------------

@@ -171,7 +171,8 @@ function text(t: Tcb, rx: Rx, flags: number): Verdict {
     // a FIN again, or octets behind it: the sequence check has seen that they are old
     return Verdict.DONE;
   }
-  if (t.orphan && rx.dataLen > 0 && seq.gt(rx.segSeq + rx.dataLen, t.rcvNxt)) {
+  const unwanted = t.orphan || (t.readShut && t.finQueued);
+  if (unwanted && rx.dataLen > 0 && seq.gt(rx.segSeq + rx.dataLen, t.rcvNxt)) {
     return dataAfterClose(t, rx);
   }
   return takeText(t, rx);

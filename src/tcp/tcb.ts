@@ -47,6 +47,18 @@ export const Ca = { OPEN: 0, DISORDER: 1, CWR: 2, RECOVERY: 3, LOSS: 4 } as cons
 /** What the one retransmission timer stands for. */
 export const Rexmit = { NONE: 0, RTO: 1, TLP: 2, REORDER: 3, PROBE: 4 } as const;
 
+/** Rarely set limits of one connection; 0 = the layer's knob, or none. */
+export class Limits {
+  /** SYNs sent again (TCP_SYNCNT). */
+  synRetries = 0;
+  /** Time of an orphan in FIN-WAIT-2 (TCP_LINGER2); below 0: none. */
+  finWait2Ms = 0;
+  /** Room is told of when less than this is unsent (TCP_NOTSENT_LOWAT). */
+  notSentLowWater = 0;
+  /** Most octets that are announced as window (TCP_WINDOW_CLAMP). */
+  windowClamp = 0;
+}
+
 export class Tcb {
   readonly layer: TcpLayer;
   readonly slot: number;
@@ -201,10 +213,17 @@ export class Tcb {
   synPending = false;
   /** Octets that rode on the SYN. */
   synData = 0;
+  /** All of the octets on our SYN were taken. */
+  synDataTaken = false;
   /** Our SYN-ACK carries a cookie; data was taken from the SYN. */
   fastOpenReply = false;
   fastOpened = false;
   fastOpenListener = -1;
+
+  /** What the program has limited beyond the layer's knobs; null = nothing. */
+  limits: Limits | null = null;
+  /** The program reads no more (shutdown): text that comes in FIN-WAIT is refused. */
+  readShut = false;
 
   // --- options -------------------------------------------------------------------------------
   tsOk = false;

@@ -15,7 +15,12 @@ import { Field, slotOf, TwFlag } from './time-wait-table.ts';
 
 /** An orphan in FIN-WAIT-2 does not wait for ever (RFC 9293 §3.6.1 note; Linux tcp_fin_timeout). */
 export function startLinger(t: Tcb): void {
-  armTimer(t, Timer.LINGER, t.layer.config.finWait2Ms * 1000);
+  const own = t.limits === null ? 0 : t.limits.finWait2Ms;
+  if (own < 0) {
+    destroy(t, 0);
+    return;
+  }
+  armTimer(t, Timer.LINGER, (own > 0 ? own : t.layer.config.finWait2Ms) * 1000);
 }
 
 const Answer = { NONE: 0, ACK: 1, RESTART: 2, REOPEN: 4 } as const;

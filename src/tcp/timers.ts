@@ -209,7 +209,9 @@ function expired(t: Tcb, limit: number): boolean {
 function onSynTimeout(t: Tcb): void {
   const c = t.layer.config;
   const passive = t.state === State.SYN_RCVD;
-  if (t.retransmits >= (passive ? c.synAckRetries : c.synRetries)) {
+  const own = t.limits === null ? 0 : t.limits.synRetries;
+  const most = own > 0 ? own : passive ? c.synAckRetries : c.synRetries;
+  if (t.retransmits >= most) {
     if (!passive) count(t.layer.ip, Ctr.TcpAttemptFails);
     fail(t, t.softError !== 0 ? t.softError : Code.ETIMEDOUT);
     return;

@@ -36,6 +36,7 @@ export function selectWindow(t: Tcb): number {
   const left = Math.max(0, seq.diff(t.rcvWup + t.rcvWnd, t.rcvNxt));
   const space = t.rcvBuf - unread(t);
   let free = Math.min(space, t.rcvSsthresh);
+  if (t.limits !== null && t.limits.windowClamp > 0) free = Math.min(free, t.limits.windowClamp);
   const mss = Math.min(t.rcvMss, t.rcvBuf);
   // §3.8.6.2.2: the edge moves by at least a segment or half of the buffer, else stays
   if (space < t.rcvBuf >> 1 && (space < t.rcvBuf >> 4 || space < mss)) free = 0;
