@@ -18,7 +18,7 @@ setup({ native: false, dist: false });
 let failed = 0;
 const running = STEPS.map(([name, args]) => ({
   name,
-  done: runQuietly(process.execPath, args, 120_000),
+  done: runQuietly(process.execPath, args, 280_000),
 }));
 for (const { name, done } of running) {
   const { code, output } = await done;
