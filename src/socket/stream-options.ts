@@ -74,6 +74,18 @@ function applyLimits(s: TcpSocket, o: Partial<StreamOptions>): void {
   if (windowClamp !== undefined) limits.windowClamp = windowClamp;
 }
 
+function applyBuffers(s: TcpSocket, o: Partial<StreamOptions>): void {
+  const t = s.tcb;
+  if (o.sendBuffer !== undefined) {
+    t.wantedSndBuf = o.sendBuffer;
+    t.sndBuf = o.sendBuffer;
+  }
+  if (o.receiveBuffer !== undefined) {
+    t.wantedRcvBuf = Math.min(o.receiveBuffer, 1 << 30);
+    t.rcvBuf = t.wantedRcvBuf;
+  }
+}
+
 /** Options on a connection that runs; `all` are those set before, too. */
 export function applyNow(
   s: TcpSocket,
@@ -85,8 +97,7 @@ export function applyNow(
   if (o.tos !== undefined) s.setTos(o.tos);
   if (o.ttl !== undefined) s.setTtl(o.ttl);
   if (o.controller !== undefined) s.setController(o.controller);
-  if (o.sendBuffer !== undefined) s.setSendBuffer(o.sendBuffer);
-  if (o.receiveBuffer !== undefined) s.setReceiveBuffer(o.receiveBuffer);
+  applyBuffers(s, o);
   applyLate(s, o);
   const keep = o.keepAlive ?? o.keepAliveIdleMs ?? o.keepAliveIntervalMs ?? o.keepAliveProbes;
   if (keep === undefined) return;

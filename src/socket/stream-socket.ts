@@ -139,7 +139,7 @@ export class StreamSocket {
     const s = this.#socket;
     if (s === null) return Code.ENOTCONN;
     if (this.#error !== 0) return this.takeError();
-    // what comes in the turn of a Fast Open connect rides on the SYN; else there is no connection yet
+    // what comes in the turn of a Fast Open connect rides on the SYN
     const riding = s.tcb.synPending || s.tcb.fastOpened;
     if (!this.#connected && !riding && !this.#closed) return Code.EAGAIN;
     try {

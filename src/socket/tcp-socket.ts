@@ -294,16 +294,6 @@ export class TcpSocket implements TcpUser {
     this.tcb.tos = tos & 0xfc;
   }
 
-  /** Fixed buffer sizes, octets. */
-  setSendBuffer(octets: number): void {
-    this.tcb.wantedSndBuf = octets;
-    this.tcb.sndBuf = octets;
-  }
-  setReceiveBuffer(octets: number): void {
-    this.tcb.wantedRcvBuf = Math.min(octets, 1 << 30);
-    this.tcb.rcvBuf = this.tcb.wantedRcvBuf;
-  }
-
   /** Time to live of our packets (MUST-49). */
   setTtl(ttl: number): void {
     this.tcb.ttl = ttl & 255;
