@@ -2,6 +2,7 @@
 // `tcpi_`, times in µs, windows in the units that Linux has there (cwnd and *Out in segments).
 
 import * as seq from '../base/seq.ts';
+import { backedOff } from '../tcp/rtt.ts';
 import { stateName } from '../tcp/state.ts';
 import { Ca, type Tcb, Total } from '../tcp/tcb.ts';
 import { selectWindow, unread } from '../tcp/window.ts';
@@ -45,6 +46,9 @@ export interface TcpInfo {
   snd_ssthresh: number;
   snd_wnd: number;
   reordering: number;
+  /** Reordering events seen, and segments that D-SACKs have told of. */
+  reord_seen: number;
+  dsack_dups: number;
   bytes_sent: number;
   bytes_acked: number;
   bytes_received: number;
@@ -53,6 +57,7 @@ export interface TcpInfo {
   segs_in: number;
   data_segs_out: number;
   delivered: number;
+  delivered_ce: number;
   /** Octets per second; pacing 0 = not paced. */
   delivery_rate: number;
   pacing_rate: number;
@@ -83,7 +88,7 @@ export function tcpInfo(t: Tcb): TcpInfo {
     },
     snd_wscale: t.sndScale,
     rcv_wscale: t.wsOk ? t.rcvScale : 0,
-    rto: t.rtoUs,
+    rto: Math.round(backedOff(t)),
     ato: Math.round(t.atoUs),
     snd_mss: t.mss,
     rcv_mss: t.rcvMss,
@@ -105,6 +110,8 @@ export function tcpInfo(t: Tcb): TcpInfo {
     snd_ssthresh: Math.min(t.ssthresh, infinite),
     snd_wnd: t.sndWnd,
     reordering: t.reordering,
+    reord_seen: t.reordersSeen,
+    dsack_dups: t.dsackDups,
     bytes_sent: total(Total.BYTES_SENT),
     bytes_acked: total(Total.BYTES_ACKED),
     bytes_received: total(Total.BYTES_RECEIVED),
@@ -113,6 +120,7 @@ export function tcpInfo(t: Tcb): TcpInfo {
     segs_in: total(Total.SEGS_IN),
     data_segs_out: total(Total.DATA_SEGS_OUT),
     delivered: t.delivered,
+    delivered_ce: t.deliveredCe,
     delivery_rate: Math.round(t.rate),
     pacing_rate: Math.round(t.pacingRate),
     max_pacing_rate: t.maxPacingRate,

@@ -22,6 +22,8 @@ export const AckFlag = {
   TLP_DSACK: 1024,
   /** The peer echoes a congestion mark. */
   ECE: 2048,
+  /** It stops in front of data that was SACKed: the peer has thrown that away. */
+  RENEGED: 4096,
 } as const;
 
 export class AckPass {
@@ -40,6 +42,9 @@ export class AckPass {
   /** RTT of the newest SACKed data, µs; -1 = none. */
   sackRttUs = -1;
   dupAcks = 0;
+  /** First number of what was sent once and has been overtaken. */
+  earliestSeq = 0;
+  hasEarliest = false;
   /** When the newest of what was sent once and is acknowledged now left, µs; -1 = none is. */
   firstSentUs = -1;
   lastSentUs = -1;
@@ -65,8 +70,15 @@ export class AckPass {
     this.lastSentUs = -1;
     this.sackRttUs = -1;
     this.dupAcks = 0;
+    this.hasEarliest = false;
     this.firstSentUs = -1;
     this.rateSentUs = -1;
     this.rateAppLimited = false;
+  }
+
+  earliest(start: number): void {
+    if (this.hasEarliest && ((start - this.earliestSeq) | 0) >= 0) return;
+    this.hasEarliest = true;
+    this.earliestSeq = start;
   }
 }

@@ -16,13 +16,11 @@ import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
 import { controlCongestion, endReduction, enterCwr, onAcknowledgment } from './recovery.ts';
 import { sample } from './rtt.ts';
-import { join, NIL, remove, Seg, unlinkTime } from './scoreboard.ts';
-import { Ca, inFlight, Ready, Rexmit, segments, type Tcb, Total } from './tcb.ts';
+import { noteReordering, takeSacks } from './sack.ts';
+import { NIL, remove, Seg } from './scoreboard.ts';
+import { Ca, inFlight, Ready, Rexmit, type Tcb, Total } from './tcb.ts';
 import { wake } from './tcp.ts';
 import { armRto, clearRexmit, probeAnswered, scheduleLossProbe } from './timers.ts';
-
-/** Most records walked for one acknowledgment's SACK blocks. */
-const MAX_WALK = 65536;
 
 export const AckResult = { OK: 0, OLD: 1, TOO_OLD: 2, UNSENT: 3 } as const;
 
@@ -41,20 +39,26 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   const pass = layer.pass;
   pass.begin(t.sndUna, t.delivered, t.lostOut, inFlight(t), t.packetsOut);
   t.rackAdvanced = false;
+  const priorFack = t.sackedOut === 0 ? t.sndUna : t.fackSeq;
   if (rx.dataLen > 0) pass.flags |= AckFlag.DATA;
-  if ((rx.segFlags & Flag.ECE) !== 0) pass.flags |= AckFlag.ECE;
+  if ((rx.segFlags & (Flag.ECE | Flag.SYN)) === Flag.ECE) pass.flags |= AckFlag.ECE;
   t.lastAckInUs = layer.ip.nowUs;
   t.keepSent = 0;
   if (!old) {
     updateWindow(t, rx, pass);
+    // blocks first: what they deliver was sent later than what is acknowledged cumulatively
+    if (layer.options.sackCount > 0 && t.sackOk) takeSacks(t, rx.segAck, pass);
     if (seq.gt(rx.segAck, t.sndUna)) {
       pass.flags |= AckFlag.ADVANCED;
       t.retransmits = 0;
       acknowledge(t, rx.segAck, pass);
+      // a hole that was never retransmitted is filled
+      if (t.sackOk && pass.hasEarliest && seq.lt(pass.earliestSeq, priorFack))
+        noteReordering(t, pass.earliestSeq);
+      pass.hasEarliest = false;
     }
     t.probes = 0;
-  }
-  if (layer.options.sackCount > 0 && t.sackOk) takeSacks(t, rx.segAck, pass);
+  } else if (layer.options.sackCount > 0 && t.sackOk) takeSacks(t, rx.segAck, pass);
   if (t.packetsOut === 0 && pass.priorPacketsOut === 0) {
     // a D-SACK may still tell that the last reduction was for nothing
     if ((pass.flags & AckFlag.DSACK) !== 0) onAcknowledgment(t, pass);
@@ -63,7 +67,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   }
   if (!t.sackOk && isDuplicate(pass, old)) pass.dupAcks = 1;
   measureRtt(t, pass);
-  adaptWindow(t, (pass.flags & AckFlag.DSACK) !== 0);
+  adaptWindow(t, pass.rateSentUs >= 0 ? pass.rateDelivered : 0);
   if (t.tlpHighSeq !== 0) tailProbeAnswered(t, rx.segAck, pass);
   onAcknowledgment(t, pass);
   controlCongestion(t, pass);
@@ -123,7 +127,7 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
       const sent = p.sentUs[i] as number;
       if (pass.firstSentUs < 0) pass.firstSentUs = sent;
       pass.lastSentUs = sent;
-      if (seq.lt(p.start[i] as number, t.fackSeq)) noteReordering(t);
+      pass.earliest(p.start[i] as number);
       if (seq.le(p.end[i] as number, t.highSeq)) pass.flags |= AckFlag.ORIGINAL;
     }
     if ((flags & Seg.SACKED) !== 0) t.sackedOut -= n;
@@ -147,6 +151,10 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   if (pass.firstSentUs >= 0 && (pass.flags & AckFlag.RETRANS_ACKED) === 0) {
     pass.rttUs = Math.max(1, layer.ip.nowUs - pass.lastSentUs);
     pass.longRttUs = Math.max(1, layer.ip.nowUs - pass.firstSentUs);
+  }
+  if (!t.sackOk && (pass.flags & AckFlag.RETRANS_ACKED) !== 0) {
+    // without SACK nobody knows which of the two transmissions it was that arrived
+    pass.flags &= ~AckFlag.ORIGINAL;
   }
   if (!t.sackOk && pass.acked > 0) {
     // one of them filled the hole; the others were counted with their duplicate ACKs
@@ -175,162 +183,9 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
 /** RFC 6298 §5.7 and RFC 6928 §2: what a lost SYN means for the first window and timeout. */
 function afterHandshake(t: Tcb, pass: AckPass): void {
   if ((pass.flags & AckFlag.RETRANS_ACKED) === 0) return;
+  t.backoff = 0;
   if (t.synRetransmits > 1) t.cwnd = 1;
   if (!t.tsOk) t.rtoUs = Math.max(t.rtoUs, 3_000_000);
-}
-
-/** RFC 2018 §5, RFC 2883 §4: the blocks of one acknowledgment. */
-function takeSacks(t: Tcb, ack: number, pass: AckPass): void {
-  const o = t.layer.options;
-  if (t.sackedOut === 0) t.fackSeq = t.sndUna;
-  let first = 0;
-  if (isDsack(t, ack)) {
-    noteDsack(t, pass);
-    first = 1;
-  }
-  for (let k = first; k < o.sackCount; k++) {
-    const start = o.sackStart[k] as number;
-    const end = o.sackEnd[k] as number;
-    // blocks outside of what is outstanding are lies or long gone
-    if (seq.ge(start, end) || seq.gt(end, t.sndNxt) || seq.lt(start, t.sndUna)) {
-      count(t.layer.ip, Ctr.TcpExtTCPSACKDiscard);
-      continue;
-    }
-    markBlock(t, start, end, pass);
-  }
-}
-
-function isDsack(t: Tcb, ack: number): boolean {
-  const o = t.layer.options;
-  const start = o.sackStart[0] as number;
-  const end = o.sackEnd[0] as number;
-  if (seq.ge(start, end)) return false;
-  if (seq.lt(start, ack)) return seq.le(end, ack) || seq.le(end, t.sndNxt);
-  if (o.sackCount < 2) return false;
-  return seq.le(o.sackStart[1] as number, start) && seq.ge(o.sackEnd[1] as number, end);
-}
-
-function noteDsack(t: Tcb, pass: AckPass): void {
-  const o = t.layer.options;
-  const start = o.sackStart[0] as number;
-  const end = o.sackEnd[0] as number;
-  count(t.layer.ip, Ctr.TcpExtTCPDSACKRecv);
-  // one that reaches back further than a window is not about anything recent
-  if (seq.lt(start, t.sndUna - t.maxWnd) || seq.gt(end, t.sndNxt)) return;
-  pass.flags |= AckFlag.DSACK;
-  t.dsackSeen = true;
-  if (t.tlpHighSeq !== 0 && end === t.tlpHighSeq) pass.flags |= AckFlag.TLP_DSACK;
-  if (t.canUndo && t.undoRetrans > 0 && seq.gt(end, t.undoMarker)) {
-    t.undoRetrans = Math.max(0, t.undoRetrans - segments(t, seq.diff(end, start)));
-  }
-}
-
-/** Marks [start, end) delivered. */
-function markBlock(t: Tcb, start: number, end: number, pass: AckPass): void {
-  const p = t.layer.segs;
-  const b = t.board;
-  let i = locate(t, start);
-  for (let steps = 0; i !== NIL && steps < MAX_WALK; steps++) {
-    if (seq.ge(p.start[i] as number, end)) break;
-    if (((p.flags[i] as number) & Seg.SACKED) === 0) {
-      if (seq.lt(p.start[i] as number, start)) {
-        const at = segmentEdge(t, i, start, true);
-        if (at === (p.start[i] as number)) break;
-        if (seq.lt(at, p.end[i] as number)) i = splitRecord(t, i, at);
-        else {
-          i = p.next[i] as number;
-          continue;
-        }
-      }
-      if (seq.gt(p.end[i] as number, end)) {
-        const at = segmentEdge(t, i, end, false);
-        if (at === (p.start[i] as number)) break;
-        splitRecord(t, i, at);
-      }
-      markOne(t, i, pass);
-      i = joined(t, i);
-    }
-    b.hint = i;
-    i = p.next[i] as number;
-  }
-}
-
-/** Cuts happen between wire segments: the peer holds whole ones (CVE-2019-11478: no crumbs). */
-function segmentEdge(t: Tcb, i: number, at: number, up: boolean): number {
-  const p = t.layer.segs;
-  const start = p.start[i] as number;
-  const away = seq.diff(at, start);
-  const whole = away - (away % t.mss);
-  if (whole === away) return at;
-  if (up) return (start + whole + t.mss) | 0;
-  return (start + whole) | 0;
-}
-
-/** The record that holds or follows `start`. */
-function locate(t: Tcb, start: number): number {
-  const p = t.layer.segs;
-  let i = t.board.hint;
-  if (i === NIL) i = t.board.head;
-  else {
-    while (i !== NIL && seq.gt(p.start[i] as number, start)) i = p.prev[i] as number;
-    if (i === NIL) i = t.board.head;
-  }
-  for (let steps = 0; i !== NIL && steps < MAX_WALK; steps++) {
-    if (seq.gt(p.end[i] as number, start)) return i;
-    i = p.next[i] as number;
-  }
-  return NIL;
-}
-
-function markOne(t: Tcb, i: number, pass: AckPass): void {
-  const p = t.layer.segs;
-  const flags = p.flags[i] as number;
-  const start = p.start[i] as number;
-  const end = p.end[i] as number;
-  const n = p.segs[i] as number;
-  rackUpdate(t, i, (flags & Seg.EVER) !== 0);
-  if ((flags & Seg.RETRANS) !== 0) t.retransOut -= n;
-  if ((flags & Seg.LOST) !== 0) t.lostOut -= n;
-  if ((flags & Seg.EVER) === 0) {
-    if (seq.lt(start, t.fackSeq)) noteReordering(t);
-    if (seq.le(end, t.highSeq)) pass.flags |= AckFlag.ORIGINAL;
-    pass.sackRttUs = Math.max(1, t.layer.ip.nowUs - (p.sentUs[i] as number));
-  }
-  p.flags[i] = (flags & ~(Seg.LOST | Seg.RETRANS)) | Seg.SACKED;
-  unlinkTime(p, t.board, i);
-  t.sackedOut += n;
-  t.delivered += n;
-  noteDelivered(t, i, pass);
-  if (seq.gt(end, t.fackSeq)) t.fackSeq = end;
-  pass.flags |= AckFlag.SACKED;
-}
-
-/** Joins a delivered record with delivered neighbours where the count of segments allows it. */
-function joined(t: Tcb, i: number): number {
-  const p = t.layer.segs;
-  const b = t.board;
-  let at = i;
-  const before = p.prev[at] as number;
-  if (before !== NIL && mayJoin(t, before)) {
-    join(p, b, before);
-    at = before;
-  }
-  if (mayJoin(t, at)) join(p, b, at);
-  return at;
-}
-
-function mayJoin(t: Tcb, i: number): boolean {
-  const p = t.layer.segs;
-  const j = p.next[i] as number;
-  if (j === NIL) return false;
-  const both = (p.flags[i] as number) & (p.flags[j] as number) & Seg.SACKED;
-  if (both === 0) return false;
-  return seq.diff(p.end[i] as number, p.start[i] as number) % t.mss === 0;
-}
-
-function noteReordering(t: Tcb): void {
-  if (!t.reorderSeen) count(t.layer.ip, Ctr.TcpExtTCPSACKReorder);
-  t.reorderSeen = true;
 }
 
 /** RFC 6298 §3 (Karn), RFC 7323 §4: from data sent once, or from the echoed timestamp. */
@@ -379,9 +234,9 @@ function tailProbeAnswered(t: Tcb, ack: number, pass: AckPass): void {
 
 /** RFC 6298 §5.2, §5.3; RFC 8985 §7.2. */
 function rearm(t: Tcb, pass: AckPass): void {
+  if ((pass.flags & AckFlag.RENEGED) !== 0) return;
   if (t.packetsOut === 0) {
-    clearRexmit(t);
-    t.backoff = 0;
+    clearRexmit(t); // the backoff stays until there is an RTT sample (RFC 6298 §5.7, Karn)
     return;
   }
   if (t.rexmit === Rexmit.REORDER && (pass.flags & AckFlag.ADVANCED) === 0) return;

@@ -7,12 +7,20 @@ import * as seq from '../base/seq.ts';
 import { currentSsthresh } from './recovery.ts';
 import { Ca, inFlight, type Tcb } from './tcb.ts';
 
-/** After each output: remembers how full the window was in this round trip. */
-export function validateCwnd(t: Tcb): void {
+/**
+ * After output of new data (`sent`), or of none because the window was full: remembers how full it
+ * was in this round trip. Acknowledgments that find nothing to send say nothing about it.
+ */
+export function validateCwnd(t: Tcb, sent: boolean): void {
   const now = t.layer.ip.nowUs;
-  const limited = t.cwndLimited || inFlight(t) >= t.cwnd;
-  if (seq.ge(t.sndUna, t.cwndUsageSeq) || limited || t.packetsOut > t.maxPacketsOut) {
-    t.windowUsed = limited || (t.windowUsed && seq.lt(t.sndUna, t.cwndUsageSeq));
+  const limited = t.cwndLimited || (sent && inFlight(t) >= t.cwnd);
+  if (!sent && !limited) return;
+  if (
+    limited ||
+    seq.ge(t.sndUna, t.cwndUsageSeq) ||
+    (!t.windowUsed && t.packetsOut > t.maxPacketsOut)
+  ) {
+    t.windowUsed = limited;
     t.maxPacketsOut = t.packetsOut;
     t.cwndUsageSeq = t.sndNxt;
   }
@@ -48,6 +56,7 @@ function applicationLimited(t: Tcb): void {
 /** RFC 5681 §4.1, with RFC 2861's halving for each timeout that has passed in silence. */
 export function restartAfterIdle(t: Tcb): void {
   if (!t.layer.config.idleRestart || t.ca !== Ca.OPEN || t.lastDataOutUs === 0) return;
+  if (seq.diff(t.sndEnd, t.sndNxt) <= 0) return;
   let idle = t.layer.ip.nowUs - t.lastDataOutUs;
   if (idle <= t.rtoUs) return;
   const restart = Math.min(t.layer.config.initialCwnd, t.cwnd);
@@ -59,6 +68,6 @@ export function restartAfterIdle(t: Tcb): void {
   t.cwnd = Math.max(t.cwnd, restart);
   t.cwndStampUs = t.layer.ip.nowUs;
   t.cwndUsed = 0;
+  t.controller.restart(t, t.layer.ip.nowUs - t.lastDataOutUs);
   t.lastDataOutUs = t.layer.ip.nowUs;
-  t.controller.restart(t);
 }

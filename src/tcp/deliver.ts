@@ -9,7 +9,7 @@ import { fail, free, mayTellClosed } from './close.ts';
 import { refreshPath } from './mss.ts';
 import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
 import { consumed, settleAckTimer, storeAt } from './receive.ts';
-import { retransmitLost } from './recovery.ts';
+import { retransmitLost } from './retransmit.ts';
 import { State, transmits } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { type TcpLayer, wake } from './tcp.ts';

@@ -230,9 +230,10 @@ function holds(t: Tcb, tail: number): boolean {
 export function outputNew(t: Tcb, budget: number): boolean {
   if (t.packetsOut === 0) restartAfterIdle(t);
   t.cwndLimited = false;
+  const before = t.sndNxt;
   const more = sendRounds(t, budget);
   if (!more) checkAppLimited(t);
-  validateCwnd(t);
+  validateCwnd(t, t.sndNxt !== before);
   return more;
 }
 
@@ -278,6 +279,8 @@ function finFits(t: Tcb, len: number): boolean {
 
 function sendNext(t: Tcb, len: number, fin: boolean, last: boolean): void {
   const start = t.sndNxt;
+  if (t.packetsOut === 0 && t.lastDataOutUs > 0)
+    t.controller.restart(t, t.layer.ip.nowUs - t.lastDataOutUs);
   let flags: number = Flag.ACK;
   if (len > 0 && (last || pushes(t, len))) flags |= Flag.PSH;
   if (fin) flags |= Flag.FIN;

@@ -27,7 +27,7 @@ export function rackUpdate(t: Tcb, i: number, retransmitted: boolean): void {
 
 /** §6.2 step 4: how much later a later one may be overtaken. */
 function reorderingWindow(t: Tcb): number {
-  if (!t.reorderSeen) {
+  if (t.reordersSeen === 0) {
     if (t.ca >= Ca.RECOVERY) return 0;
     if (t.sackedOut >= t.reordering) return 0;
   }
@@ -37,11 +37,15 @@ function reorderingWindow(t: Tcb): number {
 
 /**
  * §6.2 step 4, adaptation: each round with D-SACK widens the window, 16 quiet recoveries reset it.
+ * `sentAt`: what had been delivered when the newest delivered segment left, 0 = none was.
  */
-export function adaptWindow(t: Tcb, dsack: boolean): void {
-  if (dsack && t.dsackSeen) {
+export function adaptWindow(t: Tcb, sentAt: number): void {
+  if (sentAt === 0) return;
+  if (sentAt < t.reoDelivered) t.dsackSeen = false;
+  if (t.dsackSeen) {
     t.reoSteps = Math.min(0xff, t.reoSteps + 1);
     t.reoPersist = 16;
+    t.reoDelivered = t.delivered;
     t.dsackSeen = false;
   } else if (t.reoPersist === 0) t.reoSteps = 1;
 }

@@ -5,19 +5,16 @@
 
 import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
-import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
 import { takeEcho } from './ecn.ts';
 import { probeFailed, resendOnly } from './mtu-probe.ts';
-import { emit } from './output.ts';
-import { mustWait, notePaced } from './pacing.ts';
 import { detectLosses } from './rack.ts';
-import { sampleRate, stampSent } from './rate.ts';
+import { sampleRate } from './rate.ts';
 import { splitRecord } from './records.ts';
-import { NIL, resent, Seg, unlinkTime } from './scoreboard.ts';
-import { Ca, inFlight, Rexmit, type Tcb, Total } from './tcb.ts';
-import { armRto, scheduleLossProbe } from './timers.ts';
+import { NIL, Seg, unlinkTime } from './scoreboard.ts';
+import { Ca, inFlight, Rexmit, type Tcb } from './tcb.ts';
+import { armReneging, armRto, scheduleLossProbe } from './timers.ts';
 import { tryUndoDsack, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
 
 /** After new data has left: the timer that watches it. */
@@ -45,6 +42,12 @@ export function markLost(t: Tcb, i: number): void {
 /** What an acknowledgment means for the congestion state; runs after scoreboard and RACK update. */
 export function onAcknowledgment(t: Tcb, pass: AckPass): void {
   const advanced = (pass.flags & AckFlag.ADVANCED) !== 0;
+  if (t.ecnOk && (pass.flags & AckFlag.ECE) !== 0) t.priorSsthresh = 0;
+  if (advanced && headSacked(t)) {
+    pass.flags |= AckFlag.RENEGED;
+    armReneging(t);
+    return;
+  }
   if (t.ca !== Ca.OPEN && seq.ge(t.sndUna, t.highSeq) && t.ca !== Ca.LOSS) {
     if (t.ca === Ca.CWR) {
       // CWR is left only beyond highSeq: until then SACKs for the old window may come
@@ -79,6 +82,11 @@ export function onAcknowledgment(t: Tcb, pass: AckPass): void {
   }
 }
 
+function headSacked(t: Tcb): boolean {
+  const head = t.board.head;
+  return head !== NIL && ((t.layer.segs.flags[head] as number) & Seg.SACKED) !== 0;
+}
+
 function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
   if (!advanced) {
     if (!t.sackOk && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
@@ -88,13 +96,21 @@ function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
     if (!t.sackOk) renoPartial(t, pass);
     if (tryUndoPartial(t, pass)) return;
   }
+  if (tryUndoDsack(t)) tryOpen(t);
   identifyLoss(t, pass);
+  // the reduction is undone; if a loss is evident all the same, a new episode begins
+  if (t.ca !== Ca.RECOVERY && t.lostOut > 0) enterRecovery(t);
 }
 
 function inLoss(t: Tcb, pass: AckPass): void {
   processLoss(t, pass);
-  if (t.ca !== Ca.LOSS) return;
+  const resent = t.retransOut;
   identifyLoss(t, pass);
+  // undone, or retransmissions are lost themselves: what is lost now begins an episode of its own
+  if (t.ca === Ca.LOSS ? t.retransOut < resent : t.ca === Ca.OPEN) {
+    if (t.lostOut > 0) enterRecovery(t);
+    else if (t.ca === Ca.OPEN) tryOpen(t);
+  }
 }
 
 /** RFC 5682 and the way out of LOSS. */
@@ -134,7 +150,7 @@ function countReno(t: Tcb, pass: AckPass, advanced: boolean): void {
 /** A duplicate ACK of a peer without SACK means that one segment has left the network. */
 function addRenoSack(t: Tcb, n: number): void {
   const before = t.sackedOut;
-  t.sackedOut = Math.min(t.sackedOut + n, Math.max(0, t.packetsOut - 1 - t.lostOut));
+  t.sackedOut = Math.min(t.sackedOut + n, Math.max(0, t.packetsOut - Math.max(1, t.lostOut)));
   const more = t.sackedOut - before;
   if (more > 0) t.delivered += more;
 }
@@ -226,8 +242,14 @@ export function enterRecovery(t: Tcb): void {
     const prior = currentSsthresh(t);
     beginReduction(t);
     t.priorSsthresh = prior;
-  } else t.highSeq = t.sndNxt;
+  }
   t.ca = Ca.RECOVERY;
+}
+
+/** The reordering timer has found losses: recovery begins with one retransmission, not a burst. */
+export function enterRecoveryByTimer(t: Tcb): void {
+  enterRecovery(t);
+  if (!t.controller.drives) reduce(t, 1, false);
 }
 
 /** Congestion was signalled without loss (tail probe, ECN): reduce once per window. */
@@ -241,7 +263,6 @@ export function enterCwr(t: Tcb): void {
 
 /** The retransmission timer fired: everything not SACKed counts as lost. */
 export function enterLoss(t: Tcb): void {
-  const p = t.layer.segs;
   const newEpisode = t.ca < Ca.RECOVERY;
   if (
     t.ca <= Ca.DISORDER ||
@@ -251,22 +272,32 @@ export function enterLoss(t: Tcb): void {
     t.priorSsthresh = currentSsthresh(t);
     t.priorCwnd = t.cwnd;
     t.ssthresh = t.controller.ssthresh(t);
-    t.controller.reset(t);
-    t.ecnReduced = t.ecnOk;
     beginUndo(t);
   }
-  const head = t.board.head;
   // the peer has thrown away what it had SACKed (RFC 2018 §8): forget its SACKs
-  if (head !== NIL && ((p.flags[head] as number) & Seg.SACKED) !== 0) renege(t);
-  for (let i = head; i !== NIL; i = p.next[i] as number) markLost(t, i);
+  const reneged = headSacked(t);
+  if (reneged) renege(t);
+  markOverdue(t, reneged);
   if (!t.sackOk) t.sackedOut = 0;
   t.cwnd = inFlight(t) + 1;
   t.cwndCount = 0;
   t.cwndStampUs = t.layer.ip.nowUs;
   if (t.ca <= Ca.DISORDER && t.sackedOut >= t.reordering) t.reordering = Math.min(t.reordering, 3);
+  t.controller.reset(t);
+  t.ecnReduced = t.ecnOk;
   t.ca = Ca.LOSS;
   t.highSeq = t.sndNxt;
   t.frto = newEpisode || t.retransmits > 0;
+}
+
+/** All that is out is lost, except what has left less than a round trip ago (RFC 8985 §6.3). */
+function markOverdue(t: Tcb, reneged: boolean): void {
+  const p = t.layer.segs;
+  const head = t.board.head;
+  const before = t.layer.ip.nowUs - t.rackRttUs;
+  for (let i = head; i !== NIL; i = p.next[i] as number) {
+    if (i === head || reneged || (p.sentUs[i] as number) <= before) markLost(t, i);
+  }
 }
 
 function renege(t: Tcb): void {
@@ -280,7 +311,7 @@ function renege(t: Tcb): void {
 }
 
 /** RFC 9937: cwnd follows what is delivered, down to ssthresh by the end of the episode. */
-function reduce(t: Tcb, pass: AckPass, delivered: number, lost: number): void {
+function reduce(t: Tcb, delivered: number, cleanly: boolean): void {
   if (delivered <= 0 || t.priorCwnd === 0) return;
   const pipe = inFlight(t);
   const room = t.ssthresh - pipe;
@@ -290,7 +321,7 @@ function reduce(t: Tcb, pass: AckPass, delivered: number, lost: number): void {
     n = Math.ceil((t.ssthresh * t.prrDelivered) / t.priorCwnd) - t.prrOut;
   } else {
     n = Math.max(t.prrDelivered - t.prrOut, delivered);
-    if ((pass.flags & AckFlag.ADVANCED) !== 0 && lost === 0) n++;
+    if (cleanly) n++;
     n = Math.min(room, n);
   }
   n = Math.max(n, t.prrOut > 0 ? 0 : 1); // one retransmission always starts the episode
@@ -304,6 +335,7 @@ export function controlCongestion(t: Tcb, pass: AckPass): void {
   if (delivered > 0) {
     count(t.layer.ip, Ctr.TcpExtTCPDelivered, delivered);
     if (t.ecnOk && (pass.flags & AckFlag.ECE) !== 0) {
+      t.deliveredCe += delivered;
       count(t.layer.ip, Ctr.TcpExtTCPDeliveredCE, delivered);
     }
   }
@@ -312,84 +344,11 @@ export function controlCongestion(t: Tcb, pass: AckPass): void {
     return;
   }
   if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) {
-    reduce(t, pass, delivered, (pass.flags & AckFlag.LOST) !== 0 ? 1 : 0);
+    reduce(t, delivered, (pass.flags & (AckFlag.ADVANCED | AckFlag.LOST)) === AckFlag.ADVANCED);
     return;
   }
   const progress = (pass.flags & AckFlag.DATA_ACKED) !== 0 || (t.reordering > 3 && delivered > 0);
-  if (progress && pass.acked > 0 && windowInUse(t)) {
-    t.controller.avoid(t, pass.acked);
-    t.cwndStampUs = t.layer.ip.nowUs;
-  }
-}
-
-/** Sends again what is marked lost, as cwnd allows. True: more is waiting. */
-export function retransmitLost(t: Tcb, budget: number): boolean {
-  if (t.lostOut === 0) return false;
-  const p = t.layer.segs;
-  let left = budget;
-  for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
-    const flags = p.flags[i] as number;
-    if ((flags & (Seg.LOST | Seg.RETRANS)) !== Seg.LOST) continue;
-    const quota = t.cwnd - inFlight(t);
-    if (quota <= 0) {
-      t.cwndLimited = true;
-      return false;
-    }
-    if (left-- === 0) return true;
-    if (mustWait(t)) return false;
-    const sent = retransmit(t, i, quota);
-    if (sent < 0) return false;
-    if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += sent;
-  }
-  return false;
-}
-
-/** Retransmits (the first `quota` segments of) one record; its segments, or -1 when it cannot. */
-export function retransmit(t: Tcb, i: number, quota: number): number {
-  const p = t.layer.segs;
-  const start = p.start[i] as number;
-  const fin = ((p.flags[i] as number) & Seg.FIN) !== 0;
-  let len = (seq.diff(p.end[i] as number, start) - (fin ? 1 : 0)) | 0;
-  // SHLD-16: inside the window only, except the first octets when it has shrunk to nothing
-  const usable = seq.diff(t.sndUna + t.sndWnd, start);
-  if (usable <= 0 && start !== t.sndUna) return -1;
-  const most = Math.min(Math.max(usable, Math.min(t.mss, len)), quota * t.mss, superMax(t));
-  let withFin = fin;
-  if (len > most) {
-    splitRecord(t, i, (start + most) | 0);
-    len = most;
-    withFin = false;
-  }
-  const whole = seq.diff(p.end[i] as number, t.sndEnd) >= 0;
-  let flags: number = Flag.ACK;
-  if (withFin) flags |= Flag.FIN;
-  if (len > 0 && whole) flags |= Flag.PSH;
-  const sent = emit(t, start, len, flags);
-  if (sent < len) splitRecord(t, i, (start + sent) | 0);
-  const n = p.segs[i] as number;
-  noteRetransmit(t, i, n, sent);
-  notePaced(t, sent);
-  return n;
-}
-
-function superMax(t: Tcb): number {
-  const room = t.layer.config.gsoMaxOctets - 120;
-  return room < t.mss ? t.mss : room - (room % t.mss);
-}
-
-function noteRetransmit(t: Tcb, i: number, n: number, octets: number): void {
-  const p = t.layer.segs;
-  const flags = p.flags[i] as number;
-  if ((flags & Seg.RETRANS) === 0) t.retransOut += n;
-  p.flags[i] = flags | Seg.RETRANS | Seg.EVER;
-  stampSent(t, i);
-  resent(p, t.board, i);
-  if (t.retransStamp === 0) t.retransStamp = Math.floor(t.layer.ip.nowUs / 1000) + 1;
-  t.undoRetrans = Math.max(t.undoRetrans, 0) + n;
-  t.totals[Total.RETRANS] = (t.totals[Total.RETRANS] as number) + n;
-  t.totals[Total.BYTES_RETRANS] = (t.totals[Total.BYTES_RETRANS] as number) + octets;
-  count(t.layer.ip, Ctr.TcpRetransSegs, n);
-  if (t.ca === Ca.LOSS) count(t.layer.ip, Ctr.TcpExtTCPSlowStartRetrans, n);
-  else count(t.layer.ip, Ctr.TcpExtTCPFastRetrans, n);
-  if (t.rexmit === Rexmit.NONE || t.rexmit === Rexmit.TLP) armRto(t);
+  if (!progress) return;
+  if (delivered > 0 && windowInUse(t)) t.controller.avoid(t, delivered);
+  t.cwndStampUs = t.layer.ip.nowUs;
 }

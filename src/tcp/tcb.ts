@@ -272,6 +272,8 @@ export class Tcb {
   lostOut = 0;
   retransOut = 0;
   delivered = 0;
+  /** Delivered while the peer echoed congestion marks. */
+  deliveredCe = 0;
   deliveredUs = 0;
   firstSentUs = 0;
   appLimited = 0;
@@ -295,8 +297,12 @@ export class Tcb {
   rackAdvanced = false;
   reoSteps = 1;
   reoPersist = 0;
-  reorderSeen = false;
+  /** delivered when the window was last widened: once a round trip. */
+  reoDelivered = 0;
+  reordersSeen = 0;
   dsackSeen = false;
+  /** Segments that D-SACKs have told of. */
+  dsackDups = 0;
   /** Highest sequence number delivered by SACK. */
   fackSeq = 0;
   tlpHighSeq = 0;

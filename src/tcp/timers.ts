@@ -12,7 +12,8 @@ import { reduceMssOnBlackHole } from './mss.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { scan } from './rack.ts';
 import { splitRecord } from './records.ts';
-import { enterLoss, enterRecovery, retransmit, retransmitLost } from './recovery.ts';
+import { enterLoss, enterRecoveryByTimer } from './recovery.ts';
+import { retransmit, retransmitLost } from './retransmit.ts';
 import { backedOff } from './rtt.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { State } from './state.ts';
@@ -20,11 +21,21 @@ import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
 
+/** A segment that comes with the last microsecond of the reordering window is in time (Linux). */
+const REORDER_SLACK_US = 2000;
+
 /** RFC 6298 §5.1: the retransmission timer, from now. */
 export function armRto(t: Tcb): void {
   t.rexmit = Rexmit.RTO;
   t.rtoStartUs = t.layer.ip.nowUs;
   armTimer(t, Timer.REXMIT, backedOff(t));
+}
+
+/** RFC 2018 §8: a peer that has dropped SACKed data is given half a round trip to take it back. */
+export function armReneging(t: Tcb): void {
+  t.rexmit = Rexmit.RTO;
+  t.rtoStartUs = t.layer.ip.nowUs;
+  armTimer(t, Timer.REXMIT, Math.max(Math.round(t.srttUs / 2), 10_000));
 }
 
 export function clearRexmit(t: Tcb): void {
@@ -34,14 +45,14 @@ export function clearRexmit(t: Tcb): void {
 
 export function armReorder(t: Tcb, delayUs: number): void {
   t.rexmit = Rexmit.REORDER;
-  armTimer(t, Timer.REXMIT, Math.max(delayUs, 1));
+  armTimer(t, Timer.REXMIT, Math.max(delayUs, 1) + REORDER_SLACK_US);
 }
 
 /** RFC 8985 §7.2: a probe of the tail before the RTO would fire. */
 export function scheduleLossProbe(t: Tcb, advancing: boolean): void {
   if (!t.layer.config.lossProbe || !t.sackOk || t.state < State.ESTABLISHED) return;
   if (t.ca !== Ca.OPEN && t.ca !== Ca.CWR) return;
-  if (t.sackedOut > 0 || t.packetsOut === 0 || t.srttUs === 0 || t.tlpHighSeq !== 0) return;
+  if (t.sackedOut > 0 || t.packetsOut === 0 || t.srttUs === 0) return;
   let pto = 2 * t.srttUs;
   // one segment alone may wait for the peer's delayed acknowledgment
   pto += t.packetsOut === 1 ? t.layer.config.rtoMinMs * 1000 : t.layer.config.probeMinMs * 1000;
@@ -120,8 +131,7 @@ function onReorder(t: Tcb): void {
   const before = t.lostOut;
   const wait = scan(t);
   if (t.lostOut > before && t.ca < Ca.RECOVERY) {
-    enterRecovery(t);
-    t.cwnd = Math.max(t.cwnd, 1);
+    enterRecoveryByTimer(t);
   }
   wake(t, Ready.OUTPUT);
   if (wait > 0) armReorder(t, wait);
@@ -130,6 +140,10 @@ function onReorder(t: Tcb): void {
 
 function onLossProbe(t: Tcb): void {
   if (t.packetsOut === 0) return;
+  if (t.tlpHighSeq !== 0) {
+    armRto(t); // §7.3: one probe at a time
+    return;
+  }
   t.tlpRetrans = false;
   t.tlpHighSeq = t.sndNxt;
   count(t.layer.ip, Ctr.TcpExtTCPLossProbes);
@@ -159,7 +173,7 @@ function probeTail(t: Tcb, tail: number): void {
     const rest = len % t.mss === 0 ? t.mss : len % t.mss;
     i = splitRecord(t, tail, ((p.end[tail] as number) - rest) | 0);
   }
-  retransmit(t, i, 1);
+  retransmit(t, i, 1, true);
 }
 
 function onRto(t: Tcb): void {

@@ -4,15 +4,18 @@
 
 import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
-import { AckFlag, type AckPass } from './ack-pass.ts';
+import type { AckPass } from './ack-pass.ts';
 import { anyRetransmitted, endReduction, tryOpen } from './recovery.ts';
+import { noteReordering } from './sack.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { Ca, type Tcb } from './tcb.ts';
 
 /** The peer's timestamp echo is older than our first retransmission: it answers the original. */
 function delayed(t: Tcb): boolean {
   const o = t.layer.options;
-  if (t.retransStamp === 0 || !t.tsOk || !o.hasTs || o.tsEcr === 0) return false;
+  // nothing has been retransmitted yet: what arrives was only late
+  if (t.retransStamp === 0) return t.sackOk || seq.lt(t.sndUna, t.highSeq);
+  if (!t.tsOk || !o.hasTs || o.tsEcr === 0) return false;
   return ((o.tsEcr - t.tsOffset - (t.retransStamp - 1)) | 0) < 0;
 }
 
@@ -33,11 +36,13 @@ function undoReduction(t: Tcb, unmarkLost: boolean): void {
   }
   if (t.priorSsthresh > 0) {
     t.cwnd = Math.min(t.controller.undo(t), t.cwndClamp);
-    if (t.priorSsthresh > t.ssthresh) t.ssthresh = t.priorSsthresh;
+    if (t.priorSsthresh > t.ssthresh) {
+      t.ssthresh = t.priorSsthresh;
+      t.ecnReduced = false; // a CWR that has not gone yet would be untrue
+    }
   }
   t.cwndStampUs = t.layer.ip.nowUs;
   t.canUndo = false;
-  t.ecnReduced = false; // a CWR that has not gone yet would be untrue
   t.rackAdvanced = true; // the record set has changed: look at it again
 }
 
@@ -64,7 +69,7 @@ export function tryUndoRecovery(t: Tcb): boolean {
   if (mayUndo(t)) {
     count(t.layer.ip, t.ca === Ca.LOSS ? Ctr.TcpExtTCPLossUndo : Ctr.TcpExtTCPFullUndo);
     undoReduction(t, false);
-  }
+  } else if (t.reoPersist > 0) t.reoPersist--;
   if (t.sndUna === t.highSeq && !t.sackOk) {
     // RFC 6582 §5: hold on until something beyond highSeq is acknowledged
     if (!anyRetransmitted(t)) t.retransStamp = 0;
@@ -85,6 +90,7 @@ function leave(t: Tcb): void {
 /** D-SACK has told that every retransmission was needless. */
 export function tryUndoDsack(t: Tcb): boolean {
   if (!t.canUndo || t.undoRetrans !== 0) return false;
+  t.reoPersist = Math.min(16, t.reoPersist + 1);
   count(t.layer.ip, Ctr.TcpExtTCPDSACKUndo);
   undoReduction(t, false);
   return true;
@@ -97,9 +103,6 @@ export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
   count(t.layer.ip, Ctr.TcpExtTCPLossUndo);
   if (spurious) count(t.layer.ip, Ctr.TcpExtTCPSpuriousRTOs);
   t.retransmits = 0;
-  t.frto = false;
-  t.retransStamp = 0;
-  t.backoff = 0;
   if (spurious || t.sackOk) {
     t.ca = Ca.OPEN;
     tryOpen(t);
@@ -107,17 +110,15 @@ export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
   return true;
 }
 
-/** In RECOVERY, a partial acknowledgment. True: nothing more may be marked lost now. */
+/** In RECOVERY, a partial acknowledgment. True: nothing more may be marked lost or sent now. */
 export function tryUndoPartial(t: Tcb, pass: AckPass): boolean {
   if (!t.canUndo || !delayed(t)) return false;
-  if ((pass.flags & AckFlag.RETRANS_ACKED) !== 0 && (pass.flags & AckFlag.ORIGINAL) === 0)
-    return false;
-  if (seq.gt(t.fackSeq, t.sndUna)) t.reorderSeen = true;
+  noteReordering(t, pass.priorUna);
   if (t.retransOut > 0) return true;
   if (!anyRetransmitted(t)) t.retransStamp = 0;
   undoReduction(t, true);
   count(t.layer.ip, Ctr.TcpExtTCPPartialUndo);
   t.ca = Ca.OPEN;
   tryOpen(t);
-  return true;
+  return false;
 }

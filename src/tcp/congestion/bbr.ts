@@ -93,8 +93,9 @@ class Bbr implements Controller {
     m.roundStart = true;
   }
 
-  restart(t: Tcb): void {
+  restart(t: Tcb, _idleUs: number): void {
     const m = memory(t);
+    if (t.appLimited === 0) return;
     m.idleRestart = true;
     if (m.mode === Mode.PROBE_BW) setPacing(t, m, 1);
   }

@@ -23,8 +23,8 @@ export interface Controller {
   undo(t: Tcb): number;
   /** Retransmission timeout: forget growth state. */
   reset(t: Tcb): void;
-  /** Sending begins again after idle time. */
-  restart(t: Tcb): void;
+  /** Sending begins again with nothing in flight, `idleUs` after it has ceased. */
+  restart(t: Tcb, idleUs: number): void;
 }
 
 /** Per-connection memory of a controller. */

@@ -1,4 +1,5 @@
-// CUBIC (RFC 9438): C = 0.4, beta = 0.7, Reno-friendly region, fast convergence.
+// CUBIC (RFC 9438): C = 0.4, beta = 0.7, Reno-friendly region, fast convergence. Whole segments and
+// milliseconds, rounded where Linux rounds: windows can be compared with the kernel's one by one.
 // Time comes from the layer's clock through `t.layer.ip.nowUs`.
 // @hot
 
@@ -7,22 +8,37 @@ import type { Tcb } from '../tcb.ts';
 import { additive, type CongestionMemory, type Controller, slowStart } from './controller.ts';
 import { forget, growth, Hystart, sampledInSlowStart } from './hystart.ts';
 
-const C = 0.4;
-const BETA = 0.7;
-/** RFC 9438 §4.3: additive increase that is as fair as Reno's with beta 0.7. */
-const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
+/** C = 0.4, here 410 / 1024. */
+const C = 410 / 1024;
+/** beta = 0.7, here 717 / 1024. */
+const BETA = 717;
+const SCALE = 1024;
+/** RFC 9438 §4.3: cwnd · 15/8 acknowledged segments for each one of Reno's growth, alpha 0.53. */
+const RENO_EIGHTHS = 15;
+/** The curve is looked up anew when cwnd has changed, or after so long, ms. */
+const REFRESH_MS = 31;
+/** Before the first loss nothing is known of the path: 5 % a round trip at least. */
+const FIRST_COUNT = 20;
+/** RTT samples so soon after a reduction still measure the queue of before, ms. */
+const STALE_MS = 1000;
 
 class CubicMemory implements CongestionMemory {
   readonly owner = 'cubic';
   readonly hystart = new Hystart();
   /** Congestion window just before the last reduction, segments. */
   wMax = 0;
-  /** Start of the current congestion avoidance epoch, µs; -1 = none. */
-  epochUs = -1;
-  /** Time to reach wMax, s. */
+  /** Start of the current congestion avoidance epoch, ms; -1 = none. */
+  epochMs = -1;
+  /** Time to reach the plateau and its height: s and segments. */
   k = 0;
-  /** Reno's window had it run the same epoch. */
+  plateau = 0;
+  /** Acknowledged segments that one segment of growth costs, and for which window and when. */
+  every = 0;
+  everyCwnd = 0;
+  everyMs = 0;
+  /** Reno's window had it run the same epoch, and what was acknowledged towards its next step. */
   wEst = 0;
+  acked = 0;
 }
 
 function memory(t: Tcb): CubicMemory {
@@ -39,12 +55,13 @@ class Cubic implements Controller {
 
   ssthresh(t: Tcb): number {
     const m = memory(t);
-    m.epochUs = -1;
+    m.epochMs = -1;
     // RFC 9406 §4.2: congestion ends slow start; a restart after idle time is an ordinary one
     m.hystart.css = false;
     // §4.7 fast convergence: a flow that lost below its last maximum gives room to newcomers
-    m.wMax = t.cwnd < m.wMax ? (t.cwnd * (1 + BETA)) / 2 : t.cwnd;
-    return Math.max(Math.floor(t.cwnd * BETA), 2);
+    const whole = t.cwnd >= m.wMax;
+    m.wMax = whole ? t.cwnd : Math.floor((t.cwnd * (SCALE + BETA)) / (2 * SCALE));
+    return Math.max(Math.floor((t.cwnd * BETA) / SCALE), 2);
   }
 
   avoid(t: Tcb, acked: number): void {
@@ -59,33 +76,54 @@ class Cubic implements Controller {
   /** Acknowledged segments that one segment of growth costs now (RFC 9438 §4.2 to §4.5). */
   #every(t: Tcb, acked: number): number {
     const m = memory(t);
-    const now = t.layer.ip.nowUs;
-    if (m.epochUs < 0) {
-      m.epochUs = now;
-      m.wEst = t.cwnd;
-      if (m.wMax <= t.cwnd) {
-        m.k = 0;
-        m.wMax = t.cwnd;
-      } else m.k = Math.cbrt((m.wMax - t.cwnd) / C);
+    const nowMs = Math.floor(t.layer.ip.nowUs / 1000);
+    m.acked += acked;
+    if (m.everyCwnd === t.cwnd && nowMs - m.everyMs <= REFRESH_MS) return m.every;
+    if (m.epochMs < 0 || nowMs !== m.everyMs) {
+      m.everyCwnd = t.cwnd;
+      m.everyMs = nowMs;
+      if (m.epochMs < 0) this.#begin(t, m, nowMs, acked);
+      const target = this.#target(m, nowMs);
+      m.every = target > t.cwnd ? Math.floor(t.cwnd / (target - t.cwnd)) : 100 * t.cwnd;
+      if (m.wMax === 0 && m.every > FIRST_COUNT) m.every = FIRST_COUNT;
     }
-    const rtt = t.minRttUs > 0 && t.minRttUs < 1e9 ? t.minRttUs : t.srttUs;
-    const at = (now - m.epochUs + rtt) / 1e6 - m.k;
-    let target = m.wMax + C * at * at * at;
-    if (target > t.cwnd * 1.5) target = t.cwnd * 1.5;
-    let every = target > t.cwnd ? t.cwnd / (target - t.cwnd) : 100 * t.cwnd;
-    // §4.3: Reno-friendly region. Once the estimate has passed the old maximum alpha is 1
-    m.wEst += (m.wEst < m.wMax ? ALPHA : 1) * (acked / t.cwnd);
-    if (m.wEst > t.cwnd) {
-      const friendly = t.cwnd / (m.wEst - t.cwnd);
-      if (friendly < every) every = friendly;
+    // §4.3: Reno-friendly region
+    const step = (t.cwnd * RENO_EIGHTHS) >> 3;
+    if (m.acked > step) {
+      const steps = Math.ceil(m.acked / step) - 1;
+      m.acked -= steps * step;
+      m.wEst += steps;
     }
-    return Math.max(2, Math.floor(every));
+    if (m.wEst > t.cwnd) m.every = Math.min(m.every, Math.floor(t.cwnd / (m.wEst - t.cwnd)));
+    m.every = Math.max(m.every, 2);
+    return m.every;
+  }
+
+  /** A new epoch (§4.2, figure 2). */
+  #begin(t: Tcb, m: CubicMemory, nowMs: number, acked: number): void {
+    m.epochMs = nowMs;
+    m.acked = acked;
+    m.wEst = t.cwnd;
+    m.plateau = Math.max(m.wMax, t.cwnd);
+    m.k = Math.floor(Math.cbrt((m.plateau - t.cwnd) / C) * SCALE) / SCALE;
+  }
+
+  /** W(t + RTT) of figure 1. */
+  #target(m: CubicMemory, nowMs: number): number {
+    const rttUs = m.hystart.delayMinUs < Infinity ? m.hystart.delayMinUs : 0;
+    const after = nowMs - m.epochMs + Math.floor(rttUs / 1000);
+    const at = Math.floor((after * SCALE) / 1000) / SCALE - m.k;
+    if (at < 0) return m.plateau - Math.floor(-C * at * at * at);
+    return m.plateau + Math.floor(C * at * at * at);
   }
 
   drive(_t: Tcb, _pass: AckPass): void {}
 
   sampled(t: Tcb, _acked: number): void {
-    if (t.cwnd < t.ssthresh) sampledInSlowStart(t, memory(t).hystart);
+    const m = memory(t);
+    if (m.epochMs >= 0 && t.layer.ip.nowUs / 1000 - m.epochMs < STALE_MS) return;
+    if (t.sampleRttUs < m.hystart.delayMinUs) m.hystart.delayMinUs = t.sampleRttUs;
+    if (t.cwnd < t.ssthresh) sampledInSlowStart(t, m.hystart);
   }
 
   undo(t: Tcb): number {
@@ -93,19 +131,19 @@ class Cubic implements Controller {
   }
 
   /** RFC 9438 §4.2: time in which nothing was sent does not count. */
-  restart(t: Tcb): void {
+  restart(t: Tcb, idleUs: number): void {
     const m = memory(t);
-    if (m.epochUs < 0) return;
-    m.epochUs = t.layer.ip.nowUs;
-    m.wEst = t.cwnd;
-    m.k = m.wMax > t.cwnd ? Math.cbrt((m.wMax - t.cwnd) / C) : 0;
+    if (m.epochMs < 0) return;
+    const nowMs = Math.floor(t.layer.ip.nowUs / 1000);
+    m.epochMs = Math.min(m.epochMs + Math.floor(idleUs / 1000), nowMs);
   }
 
   reset(t: Tcb): void {
     const m = memory(t);
-    m.epochUs = -1;
+    m.epochMs = -1;
     m.wMax = 0;
     m.k = 0;
+    m.everyCwnd = 0;
     forget(m.hystart);
   }
 }

@@ -19,6 +19,8 @@ const CSS_ROUNDS = 5;
 /** Classic: below this window it does not look. */
 const LOW_WINDOW = 16;
 const ACK_DELTA_US = 2000;
+/** Classic: what the peer's and our own offload may add to an ACK train. */
+const ACK_DELAY_US = 1000;
 
 export class Hystart {
   /** The round ends when this is acknowledged. */
@@ -35,11 +37,16 @@ export class Hystart {
   rest = 0;
   roundStartUs = 0;
   lastAckUs = 0;
+  /** Least RTT since the last timeout, in slow start or not. */
   delayMinUs = Infinity;
+  /** Classic: it has found the end of a slow start; it looks again after a timeout. */
+  found = false;
 }
 
 export function forget(h: Hystart): void {
   h.started = false;
+  h.found = false;
+  h.delayMinUs = Infinity;
   h.css = false;
   h.cssRounds = 0;
   h.lastMinUs = Infinity;
@@ -62,15 +69,15 @@ function beginRound(t: Tcb, h: Hystart): void {
 export function sampledInSlowStart(t: Tcb, h: Hystart): void {
   const mode = t.layer.config.hystart;
   if (mode === HystartMode.OFF) return;
-  if (t.sampleRttUs < h.delayMinUs) h.delayMinUs = t.sampleRttUs;
   if (!h.started) {
     // the handshake is no round of data (§4.1): its small packets say less than a full one waits
     if (t.sndNxt === t.sndUna) return;
     beginRound(t, h);
   }
   if (mode === HystartMode.CLASSIC) {
-    classic(t, h);
+    if (h.found) return;
     if (seq.gt(t.sndUna, h.windowEnd)) beginRound(t, h);
+    classic(t, h);
     return;
   }
   h.samples++;
@@ -106,7 +113,9 @@ function classic(t: Tcb, h: Hystart): void {
   const now = t.layer.ip.nowUs;
   if (now - h.lastAckUs <= ACK_DELTA_US) {
     h.lastAckUs = now;
-    if (now - h.roundStartUs > h.delayMinUs / 2) {
+    const threshold = h.delayMinUs + ACK_DELAY_US;
+    if (now - h.roundStartUs > (t.pacingRate === 0 ? threshold / 2 : threshold)) {
+      h.found = true;
       t.ssthresh = t.cwnd;
       count(t.layer.ip, Ctr.TcpExtTCPHystartTrainDetect);
       count(t.layer.ip, Ctr.TcpExtTCPHystartTrainCwnd, t.cwnd);
@@ -120,6 +129,7 @@ function classic(t: Tcb, h: Hystart): void {
   }
   const thresh = Math.max(MIN_THRESH_US, Math.min(h.delayMinUs / 8, MAX_THRESH_US));
   if (h.minUs <= h.delayMinUs + thresh) return;
+  h.found = true;
   t.ssthresh = t.cwnd;
   count(t.layer.ip, Ctr.TcpExtTCPHystartDelayDetect);
   count(t.layer.ip, Ctr.TcpExtTCPHystartDelayCwnd, t.cwnd);

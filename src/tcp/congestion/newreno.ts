@@ -32,7 +32,7 @@ class NewReno implements Controller {
 
   reset(_t: Tcb): void {}
 
-  restart(_t: Tcb): void {}
+  restart(_t: Tcb, _idleUs: number): void {}
 }
 
 export const newReno: Controller = new NewReno();
