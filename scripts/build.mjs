@@ -1,9 +1,9 @@
 // Builds dist/: the ESM tree and its declarations by tsc, and for Node one CommonJS bundle by
-// esbuild that every door (`.`, `./core`, `./sim`) of both module systems leads to, so that each
+// esbuild that every door (`.`, `./net`, `./core`, …) of both module systems leads to, so that each
 // class exists once in a process however it was loaded (docs/decisions/0003). Bundlers and browsers
 // get the ESM tree. The old dist/ is replaced in one step at the end.
 
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fail, ROOT, run } from './machine.mjs';
@@ -14,6 +14,8 @@ const fresh = join(ROOT, 'build', `dist-${process.pid}`);
 
 /** Door → its source file; the name is also that of the files in dist/cjs. */
 const DOORS = { index: 'src/index.ts', core: 'src/core.ts', sim: 'src/sim/index.ts' };
+/** Doors to a module of the default host, which is made when one of them is first opened. */
+const HOST_DOORS = ['net', 'dgram'];
 
 function compile() {
   const tsc = require.resolve('typescript/bin/tsc');
@@ -45,14 +47,19 @@ async function bundle() {
     logLevel: 'warning',
   });
   const doors = require(join(cjs, 'portside.cjs'));
-  for (const door of Object.keys(DOORS)) {
-    writeFileSync(
-      join(cjs, `${door}.cjs`),
-      `'use strict';\nmodule.exports = require('./portside.cjs').${door};\n`,
-    );
-    const names = Object.keys(doors[door]).map((name) => `export const ${name} = door.${name};\n`);
-    writeFileSync(join(cjs, `${door}.mjs`), `import door from './${door}.cjs';\n${names.join('')}`);
+  for (const door of Object.keys(DOORS)) writeDoor(cjs, door, door, doors[door]);
+  const host = doors.index.defaultHost();
+  for (const door of HOST_DOORS) {
+    writeDoor(cjs, door, `index.defaultHost().${door}`, host[door]);
+    appendFileSync(join(cjs, `${door}.mjs`), 'export default door;\n');
   }
+}
+
+function writeDoor(cjs, door, where, exported) {
+  const code = `'use strict';\nmodule.exports = require('./portside.cjs').${where};\n`;
+  writeFileSync(join(cjs, `${door}.cjs`), code);
+  const names = Object.keys(exported).map((name) => `export const ${name} = door.${name};\n`);
+  writeFileSync(join(cjs, `${door}.mjs`), `import door from './${door}.cjs';\n${names.join('')}`);
 }
 
 /** The same declarations once more where TypeScript takes them for CommonJS. */

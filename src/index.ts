@@ -3,6 +3,7 @@
 export * from './core.ts';
 export { hasAddon } from './node/addon.ts';
 export { type Clock, SystemClock } from './node/clock.ts';
+export { defaultHost } from './node/default-host.ts';
 export type { DgramModule } from './node/dgram.ts';
 export {
   type FromTuntapOptions,
@@ -11,7 +12,7 @@ export {
   type TunDriver,
   type TuntapDevice,
 } from './node/fromtuntap.ts';
-export { type CloseOptions, createHost, type Host } from './node/host.ts';
+export { type CloseOptions, createHost, createLocalHost, type Host } from './node/host.ts';
 export type { NetModule } from './node/net.ts';
 export type { HostLimits, HostOptions, TunOptions } from './node/options.ts';
 export { SystemRandom } from './node/random.ts';

@@ -72,7 +72,8 @@ export class DgramHandle implements UdpHandler, Tenant {
     try {
       this.#core = this.ground.stack.udp({
         address,
-        port,
+        // Node hands down what stood first among bind's arguments, a callback too.
+        port: port >>> 0,
         ipv6Only: (flags & IPV6_ONLY) !== 0,
         reusePort: (flags & REUSE_ADDR) !== 0,
         handler: this,

@@ -104,8 +104,10 @@ export class Ground {
   };
 
   #localhost(family: number | undefined): LookupAddress[] {
-    if (family === 6) return [{ address: '::1', family: 6 }];
-    return [{ address: '127.0.0.1', family: 4 }];
+    const six = { address: '::1', family: 6 };
+    const four = { address: '127.0.0.1', family: 4 };
+    if (family === 6) return [six];
+    return family === 4 ? [four] : [six, four];
   }
 }
 

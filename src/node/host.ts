@@ -156,6 +156,14 @@ export class Host extends EventEmitter {
   }
 }
 
+/** What a host stands on before it has a link. */
+interface Base {
+  readonly stack: Stack;
+  readonly driver: Driver;
+  readonly slab: Slab;
+  readonly rxBase: number;
+}
+
 /**
  * Makes a host and brings it up.
  * @throws ERR_PORTSIDE_INVALID_OPTION; what opening the device throws (EPERM, EACCES, EBUSY, …);
@@ -163,6 +171,17 @@ export class Host extends EventEmitter {
  */
 export async function createHost(options: HostOptions = {}): Promise<Host> {
   const settings = readOptions(options);
+  const base = makeBase(settings);
+  return finish(settings, base, await openLink(settings, base.slab));
+}
+
+/** A host on loopback alone, at once. @throws ERR_PORTSIDE_INVALID_OPTION */
+export function createLocalHost(options: Omit<HostOptions, 'tun' | 'link'> = {}): Host {
+  const settings = readOptions(options);
+  return finish(settings, makeBase(settings), null);
+}
+
+function makeBase(settings: Settings): Base {
   const stackConfig = { loopbackOctets: LOOPBACK_OCTETS, ...settings.config.stack };
   const slab = new Slab(settings.receiveOctets + stackConfig.loopbackOctets + STACK_OCTETS);
   const rxBase = slab.reserve(settings.receiveOctets);
@@ -177,7 +196,11 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     sum: slabSum(slab),
   });
   driver = new Driver(stack, clock);
-  const link = await openLink(settings, slab);
+  return { stack, driver, slab, rxBase };
+}
+
+function finish(settings: Settings, base: Base, link: Link | null): Host {
+  const { stack, driver, slab, rxBase } = base;
   try {
     if (settings.mtu !== null && link !== null && !(link instanceof TunLink)) {
       link.mtu = settings.mtu;
@@ -227,7 +250,11 @@ function configureKernel(link: TunLink, settings: Settings): void {
 
 function addRoutes(stack: Stack, settings: Settings, id: number, link: Link | null): void {
   if (settings.routes === null) {
-    if (link !== null) stack.addRoute('0.0.0.0', 0, { link: id });
+    if (link === null) return;
+    stack.addRoute('0.0.0.0', 0, { link: id });
+    if (settings.addresses.some((a) => a.address.family === 6)) {
+      stack.addRoute('::', 0, { link: id });
+    }
     return;
   }
   for (const { address, length, via } of settings.routes) {

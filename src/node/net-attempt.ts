@@ -84,6 +84,8 @@ export function open(
       ...(target.localPort === undefined ? {} : { localPort: target.localPort }),
     });
     edge.attach(handle);
+    // ::ffff:a.b.c.d asks for IPv4 in the words of IPv6, and is shown in them.
+    edge.mapped = family === 6 && handle.family === 4;
     edge.onVerdict = verdict;
   } catch (error) {
     if (!(error instanceof CodeError)) throw error;

@@ -242,7 +242,7 @@ export class ServerBody extends net.Server {
   }
 }
 
-/** Binds; without an address to `::`, and where there is no IPv6 to 0.0.0.0. */
+/** Binds; without an address to `::`, which answers for both families. */
 function bind(
   handle: ListenHandle,
   address: string | null,

@@ -1,0 +1,8 @@
+// The door `portside/dgram`: node:dgram on the process's default host. No device, no addon, no rights.
+
+import { defaultHost } from './node/default-host.ts';
+
+const dgram = defaultHost().dgram;
+
+export default dgram;
+export const { Socket, createSocket } = dgram;

@@ -1,0 +1,24 @@
+// The door `portside/net`: node:net on the process's default host. No device, no addon, no rights.
+
+import { defaultHost } from './node/default-host.ts';
+
+const net = defaultHost().net;
+
+export default net;
+export const {
+  BlockList,
+  Server,
+  Socket,
+  SocketAddress,
+  Stream,
+  connect,
+  createConnection,
+  createServer,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  isIP,
+  isIPv4,
+  isIPv6,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} = net;

@@ -1,0 +1,20 @@
+// The host of the doors `portside/net` and `portside/dgram`: one for each process, on loopback alone,
+// made when it is first asked for. It stands on globalThis, so that a second copy of the package in
+// the same process finds the same ports.
+
+import { createLocalHost, type Host } from './host.ts';
+
+const KEY = Symbol.for('portside/1');
+
+interface Shared {
+  host?: Host;
+}
+
+/** The process's default host: 127.0.0.0/8 and ::1, and a way to nowhere else. */
+export function defaultHost(): Host {
+  const global = globalThis as { [KEY]?: Shared };
+  global[KEY] ??= {};
+  const shared = global[KEY];
+  if (shared.host === undefined || shared.host.closed) shared.host = createLocalHost();
+  return shared.host;
+}
