@@ -1,4 +1,4 @@
-// The door `portside/dgram`: node:dgram on the process's default host. No device, no addon, no rights.
+// The door `portside/dgram`: node:dgram on the process's default host; no device, no rights needed.
 
 import { defaultHost } from './node/default-host.ts';
 

@@ -55,14 +55,17 @@ function roomOf(path: string): string {
   return parts.length > 2 ? (parts[1] as string) : (parts[1] as string).replace(/\.ts$/, '');
 }
 
+/** Files of src/ itself: what `exports` of package.json leads to. */
+const NODE_DOORS = new Set(['index', 'net', 'dgram', 'dns', 'register']);
+
 function isDoor(room: string): boolean {
-  return room === 'index' || room === 'core';
+  return room === 'core' || NODE_DOORS.has(room);
 }
 
 /** Highest rank that a file may import. */
 function reachOf(room: string): number {
   if (room === 'core') return CORE_RANK;
-  if (room === 'index') return RANKS.node as number;
+  if (NODE_DOORS.has(room)) return RANKS.node as number;
   return RANKS[room] ?? -1;
 }
 
