@@ -1,6 +1,6 @@
 // The host of the doors `portside/net` and `portside/dgram`: one for each process, on loopback
-// alone, made when it is first asked for. It stands on globalThis, so that a second copy of the package in
-// the same process finds the same ports.
+// alone, made when it is first asked for. It stands on globalThis, so that a second copy of the
+// package in the same process finds the same ports.
 
 import { createLocalHost, type Host } from './host.ts';
 
