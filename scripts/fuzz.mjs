@@ -1,4 +1,4 @@
-// `npm run fuzz -- [--inputs N] [--seed N]`: octets of all kinds into Stack.receive.
+// `npm run fuzz -- [--minutes N] [--workers N]`; test/fuzz/main.ts has the other ways.
 
 import { runTs } from './run-ts.mjs';
 import { setup } from './setup.mjs';

@@ -21,7 +21,7 @@ export const Poll = { IN: 1, OUT: 4, ERR: 8, HUP: 16, RDHUP: 32 } as const;
 
 export class StreamSocket {
   readonly #layer: TcpLayer;
-  readonly #options: Partial<StreamOptions> = {};
+  #options: Partial<StreamOptions> = {};
   #address: string | undefined;
   #port = 0;
   #server: TcpServer | null = null;
@@ -65,6 +65,7 @@ export class StreamSocket {
 
   listen(backlog = 128): number {
     if (this.#socket !== null) return Code.EINVAL;
+    if (this.#server !== null) return Code.NONE;
     try {
       this.#server = new TcpServer(this.#layer, {
         ...openOptions(this.#options),
@@ -166,12 +167,12 @@ export class StreamSocket {
     if (s.atEnd) return 0;
     if (this.#error !== 0) return this.takeError();
     if (this.#closed || s.tcb.readShut) return 0;
-    return this.#connected ? Code.EAGAIN : Code.ENOTCONN;
+    return Code.EAGAIN;
   }
 
   shutdown(how: number): number {
     const s = this.#socket;
-    if (s === null || !this.#connected) return Code.ENOTCONN;
+    if (s === null || !this.#connected || this.#closed) return Code.ENOTCONN;
     if (how !== Shutdown.READ) s.shutdown();
     if (how !== Shutdown.WRITE) s.tcb.readShut = true;
     return Code.NONE;
@@ -244,7 +245,8 @@ export class StreamSocket {
 
   /** Sets options, now or for the connection to come. */
   set(o: Partial<StreamOptions>): void {
-    Object.assign(this.#options, o);
+    // spread, not assign: a key `__proto__` of untrusted options stays a key
+    this.#options = { ...this.#options, ...o };
     if (this.#socket !== null) applyNow(this.#socket, o, this.#options);
   }
 

@@ -85,6 +85,8 @@ export class TcpServer implements ListenerUser {
         (t) => applyOptions(t, o),
       );
       this.#listener.fastOpenLimit = o.fastOpen ?? 0;
+      this.#listener.receiveBuffer = Math.max(0, o.receiveBuffer ?? 0);
+      this.#listener.maxSegment = Math.max(0, o.maxSegment ?? 0);
     } catch (error) {
       if (error instanceof CodeError)
         throw new CodeError(error.errno, 'listen', address.toString(), port);

@@ -4,8 +4,10 @@
 
 import { below } from '../base/random.ts';
 import type { Rx } from '../base/rx.ts';
+import * as seq from '../base/seq.ts';
 import { Ctr, count } from '../ip/ip.ts';
-import { sendSyn } from './output.ts';
+import { sendAck, sendSyn } from './output.ts';
+import { MAX_QUICK_ACKS } from './receive.ts';
 import { State } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { wake } from './tcp.ts';
@@ -27,6 +29,7 @@ export function challenge(t: Tcb): void {
     return;
   }
   t.challenges--;
+  t.oowAckUs = now; // it says what a duplicate ACK would say
   count(layer.ip, Ctr.TcpExtTCPChallengeACK);
   t.ackWish = AckWish.NOW;
   wake(t, Ready.OUTPUT);
@@ -45,10 +48,15 @@ export function duplicateAck(t: Tcb, rx: Rx, skipped: number): void {
     t.oowAckUs = now;
   }
   if (t.state === State.SYN_RCVD && t.listener >= 0) {
-    resendSynAck(t);
+    sendAck(t);
     return;
   }
-  t.quickAcks = Math.max(t.quickAcks, 2);
+  if (rx.segLen > 0 && seq.lt(rx.segSeq, t.rcvNxt)) {
+    // an acknowledgment of ours was lost: the next ones go at once (Linux's quick ACK mode)
+    t.quickAcks = MAX_QUICK_ACKS;
+    t.pingPong = false;
+    t.atoUs = t.layer.config.delayedAckMinMs * 1000;
+  } else t.quickAcks = Math.max(t.quickAcks, 2);
   t.ackWish = AckWish.NOW;
   wake(t, Ready.OUTPUT);
 }

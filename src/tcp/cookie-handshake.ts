@@ -13,10 +13,13 @@ import { answerSegment, refuse } from './refuse.ts';
 import { TS_MASK } from './syn-cookies.ts';
 import type { TcpLayer } from './tcp.ts';
 
-/** Our own shift: receive buffers are as large for these connections as for others. */
-function ownScale(layer: TcpLayer): number {
+/** The shift that the connection will have: initialWindow of window.ts comes to the same. */
+function ownScale(layer: TcpLayer, listener: Listener): number {
+  const { rcvBufMax, rcvBufInitial } = layer.config;
+  const fixed = listener.receiveBuffer;
+  const limit = fixed > 0 ? fixed : Math.max(rcvBufMax, rcvBufInitial);
   let scale = 0;
-  while (scale < 14 && layer.config.rcvBufMax >> scale > 0xffff) scale++;
+  while (scale < 14 && limit >> scale > 0xffff) scale++;
   return scale;
 }
 
@@ -35,7 +38,7 @@ function keyOf(layer: TcpLayer, rx: Rx): Int32Array {
 }
 
 /** Answers a SYN without keeping anything. */
-export function sendCookie(layer: TcpLayer, rx: Rx): Verdict {
+export function sendCookie(layer: TcpLayer, listener: Listener, rx: Rx): Verdict {
   const o = layer.options;
   const c = layer.config;
   const now = layer.ip.nowUs;
@@ -44,16 +47,18 @@ export function sendCookie(layer: TcpLayer, rx: Rx): Verdict {
   const ecn = setup && c.ecn !== EcnMode.OFF && o.hasTs && c.timestamps;
   const link = layer.ip.links[rx.linkId];
   const mtu = link === null || link === undefined ? 576 : link.mtu;
-  const ownMss = mtu - (rx.family === 4 ? 40 : 60);
+  const most = mtu - (rx.family === 4 ? 40 : 60);
+  const ownMss = listener.maxSegment > 0 ? Math.min(most, listener.maxSegment) : most;
+  const buffer = listener.receiveBuffer > 0 ? listener.receiveBuffer : c.rcvBufInitial;
   reply.seq = layer.cookies.make(keyOf(layer, rx), rx.segSeq, o.mss > 0 ? o.mss : 536, now);
   reply.ack = (rx.segSeq + 1) | 0;
   reply.flags = Flag.SYN | Flag.ACK | (ecn ? Flag.ECE : 0);
-  reply.window = Math.min(c.rcvBufInitial, 0xffff);
+  reply.window = Math.min(buffer, 0xffff);
   reply.mss = ownMss;
   reply.hasTs = o.hasTs && c.timestamps;
   // without timestamps there is no place for the rest: neither scale nor SACK
   reply.sackOk = reply.hasTs && o.sackOk && c.sack;
-  reply.wscale = reply.hasTs && o.wscale >= 0 && c.windowScale ? ownScale(layer) : -1;
+  reply.wscale = reply.hasTs && o.wscale >= 0 && c.windowScale ? ownScale(layer, listener) : -1;
   reply.tsEcr = o.tsVal;
   // the connection's own keyed offset, without the bits that carry the options
   const offset = sipHash(layer.tsKey, keyOf(layer, rx), 9) & ~TS_MASK;

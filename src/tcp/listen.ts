@@ -38,6 +38,9 @@ export class Listener {
    * Most connections that may have begun with Fast Open and not be proven; 0 = off (RFC 7413 §5.1).
    */
   fastOpenLimit = 0;
+  /** What children inherit, for a SYN-ACK that goes before there is one: 0 = the stack's own. */
+  receiveBuffer = 0;
+  maxSegment = 0;
   fastOpenPending = 0;
   /** Connections in SYN-RECEIVED. */
   embryonic = 0;
@@ -78,7 +81,7 @@ export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Ve
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }
   if (!queueHasRoom(tcp, listener, rx)) {
-    if (tcp.config.synCookies) return sendCookie(tcp, rx);
+    if (tcp.config.synCookies) return sendCookie(tcp, listener, rx);
     count(tcp.ip, Ctr.TcpExtTCPReqQFullDrop);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);

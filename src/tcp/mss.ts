@@ -38,6 +38,9 @@ export function updateMss(t: Tcb): void {
   const full = fullMss(t);
   if (t.mssLimit === 0) searchFromBelow(t, full);
   t.mss = t.mssLimit > 0 ? Math.min(full, t.mssLimit) : full;
+  // a search goes no further than the path is known to reach
+  if (t.searchHigh > full) t.searchHigh = full;
+  if (t.probeLen > full) t.probeLen = 0;
 }
 
 /** RFC 4821 §7.2: without trust in ICMP a connection begins with what nearly every path carries. */
@@ -76,6 +79,8 @@ export function onTooBig(t: Tcb): void {
     const flags = p.flags[i] as number;
     if (len > t.mss && (flags & (Seg.SACKED | Seg.LOST)) === 0) markLost(t, i);
   }
+  // what duplicate ACKs stood for cannot be more than what is not lost
+  if (!t.sackOk) t.sackedOut = Math.min(t.sackedOut, t.packetsOut - t.lostOut);
   wake(t, Ready.OUTPUT);
 }
 
@@ -98,6 +103,7 @@ export function reduceMssOnBlackHole(t: Tcb): void {
 export function fullMss(t: Tcb): number {
   const path = t.path.mtu - ipHeaderLen(t) - HEADER_LEN;
   const peer = t.wantedMss > 0 ? Math.min(t.peerMss, t.wantedMss) : t.peerMss;
-  const limit = Math.max(Math.min(peer, path), t.layer.config.minSendMss);
+  // the floor is against peers that ask for crumbs; over the link's own size nothing goes
+  const limit = Math.min(Math.max(peer, t.layer.config.minSendMss), path);
   return Math.max(limit - (t.tsOk ? 12 : 0), 8);
 }

@@ -47,7 +47,8 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
     if (len === 0) optLen += sackOptionLen(t, optLen);
   }
   const headerLen = HEADER_LEN + optLen;
-  const copied = len > 0 && len <= COPY_MAX;
+  // more than a segment is for the link to cut, however small (a peer may ask for crumbs)
+  const copied = len > 0 && len <= COPY_MAX && (len <= t.mss || syn);
   const l4 = begin(ip, family, headerLen + (copied ? len : 0));
   const view = ip.slab.view;
   const ack = (flags & Flag.ACK) !== 0 ? t.rcvNxt : 0;
@@ -133,7 +134,17 @@ function markUrgent(t: Tcb, view: DataView, l4: number, seqNo: number): void {
 
 /** A pure acknowledgment. */
 export function sendAck(t: Tcb): void {
-  emit(t, t.sndNxt, 0, Flag.ACK);
+  emit(t, insideWindow(t), 0, Flag.ACK);
+}
+
+/**
+ * SND.NXT, unless the peer has taken window back: beyond its edge everything is dropped there, ACKs
+ * and RSTs too (RFC 9293 §3.8.6, Linux's tcp_acceptable_seq).
+ */
+function insideWindow(t: Tcb): number {
+  const edge = (t.sndUna + t.sndWnd) | 0;
+  const beyond = seq.diff(t.sndNxt, edge);
+  return beyond > 0 && beyond >= 1 << t.rcvScale ? edge : t.sndNxt;
 }
 
 /** A segment with nothing but an old number: draws an ACK (keep-alive, window probe, SHLD-12). */
@@ -143,7 +154,7 @@ export function sendProbe(t: Tcb): void {
 
 export function sendReset(t: Tcb): void {
   count(t.layer.ip, Ctr.TcpOutRsts);
-  emit(t, t.sndNxt, 0, Flag.RST | Flag.ACK);
+  emit(t, insideWindow(t), 0, Flag.RST | Flag.ACK);
 }
 
 /** SYN or SYN-ACK, first or again; `again` keeps Karn's rule. */

@@ -2,6 +2,7 @@
 // in rate, never to a RST, a broadcast or a multicast, never larger than what it answers.
 
 import type { Drop } from '../base/drop.ts';
+import { below } from '../base/random.ts';
 import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import { TxFlag } from '../base/tx.ts';
 import { Ctr, count, drop, type Verdict } from '../ip/ip.ts';
@@ -25,13 +26,18 @@ export function refuse(layer: TcpLayer, rx: Rx, reason: Drop): Verdict {
   return verdict;
 }
 
-/** A token bucket for resets; refilled by time, one second's worth deep. */
+/**
+ * The budget of resets of this second. It is shared, so it is drawn anew each time, from half of
+ * the rate to one and a half: who counts how many come cannot tell whether forged segments to
+ * somebody else's connection drew some of them (the side channel of CVE-2016-5696).
+ */
 function mayReset(layer: TcpLayer): boolean {
   const now = layer.ip.nowUs;
-  const rate = layer.config.rstPerSecond;
-  const refill = ((now - layer.rstRefillUs) * rate) / 1e6;
-  layer.rstTokens = Math.min(rate, layer.rstTokens + refill);
-  layer.rstRefillUs = now;
+  if (now - layer.rstRefillUs >= 1_000_000) {
+    const rate = layer.config.rstPerSecond;
+    layer.rstRefillUs = now;
+    layer.rstTokens = Math.ceil(rate / 2) + below(layer.random, Math.floor(rate));
+  }
   if (layer.rstTokens < 1) return false;
   layer.rstTokens -= 1;
   return true;

@@ -131,8 +131,9 @@ export class TcpLayer {
   readonly portKey: SipKey;
   /** Source of answers to packets without a connection. */
   readonly replyPath = new Path();
-  rstTokens: number;
-  rstRefillUs = 0;
+  /** Resets that may still go in the second since `rstRefillUs`. */
+  rstTokens = 0;
+  rstRefillUs = -Infinity;
   /** Set by the stack: a call outside of drain has made work. */
   onWork: () => void = noWork;
   draining = false;
@@ -154,7 +155,6 @@ export class TcpLayer {
     this.cookies = new SynCookies(random);
     this.proven = new ProvenPeers(random);
     this.fastOpen = new FastOpen(random);
-    this.rstTokens = config.rstPerSecond;
   }
 }
 

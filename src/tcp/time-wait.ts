@@ -61,6 +61,8 @@ function mayReopen(
   tsRecent: number,
   rcvNxt: number,
 ): boolean {
+  // nobody listens: an old connection's peer is not forgotten because of a stranger's SYN
+  if (layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3) < 0) return false;
   const o = layer.options;
   const newerSeq = seq.gt(rx.segSeq, rcvNxt);
   if (!tsOk) return o.hasTs || newerSeq;

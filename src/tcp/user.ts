@@ -112,7 +112,7 @@ export function close(t: Tcb): void {
     destroy(t, Code.ECANCELED);
     return;
   }
-  const lost = unread(t) > 0 || (t.ofo !== null && t.ofo.size > 0);
+  const lost = unread(t) > 0;
   t.orphan = true;
   if (lost) {
     // RFC 9293 §3.6.1, RFC 2525 §2.17: octets that nobody will read: RST, not FIN

@@ -1,0 +1,59 @@
+// Fuzzing guided by coverage at commit size: the corpus that the hunt has left is run again on an
+// instrumented stack, and some thousands of changes of it.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeProgram, readCorpus } from '../fuzz/corpus.ts';
+import type { Hunt } from '../fuzz/hunt.ts';
+import type { Built } from '../fuzz/instrument.ts';
+import { lattice } from '../fuzz/lattice.ts';
+import { type Bundle, open, roomOf } from '../fuzz/sequences.ts';
+
+describe('sequences of packets, calls and time', () => {
+  let built: Built;
+  let bundle: Bundle;
+  let close: () => void;
+  let hunt: Hunt;
+  const corpus = readCorpus();
+
+  beforeAll(async () => {
+    ({ built, bundle, close } = await open());
+    hunt = new bundle.Hunt(built.edges.length, 1);
+  }, 120_000);
+  afterAll(() => close());
+
+  const crashes = (): string[] => hunt.crashes.map((c) => `${c.what}\n${encodeProgram(c.program)}`);
+
+  test('the corpus: no exception, packets valid, counts sound, everything given back (reliability T6b)', () => {
+    for (const p of corpus) hunt.try(p);
+    expect(crashes().join('\n')).toBe('');
+    expect(corpus.length).toBeGreaterThan(500);
+  });
+
+  test('3,000 changes of it, the same (reliability T6b)', () => {
+    for (let i = 0; i < 3000; i++) hunt.step();
+    expect(crashes().join('\n')).toBe('');
+  });
+
+  // What the corpus reached when it was kept, a little less.
+  const floors: [string, number][] = [
+    ['wire', 0.8],
+    ['ip', 0.8],
+    ['udp', 0.9],
+    ['tcp', 0.92],
+    ['demux', 0.8],
+    ['socket', 0.88],
+  ];
+  test.each(floors)('reach the branches of src/%s (at least %d of them)', (room, floor) => {
+    const { reached, all } = roomOf(built.edges, hunt.seen, room);
+    expect(reached / all).toBeGreaterThan(floor);
+  });
+
+  test('no program costs more than 3 million steps: work is bounded', () => {
+    expect(hunt.mostSteps).toBeLessThan(3_000_000);
+  });
+});
+
+test('the length lattice: the parsers answer as the model says (reliability T6a)', () => {
+  const { executions } = lattice(50_000, 7);
+  expect(executions).toBeGreaterThan(700_000);
+});
