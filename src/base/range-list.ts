@@ -3,11 +3,22 @@
 // Insertion finds its place by bisection and moves a tail of ints: O(log n) steps plus a memmove.
 // @hot
 
+/** As many as a SACK option has blocks. */
+const RECENT = 4;
+const NONE = new Int32Array(0);
+
+function grownRecent(): Int32Array<ArrayBuffer> {
+  return new Int32Array(RECENT);
+}
+
 export class RangeList {
   #starts: Int32Array;
   #ends: Int32Array;
   #size = 0;
   readonly cap: number;
+  /** Numbers in the ranges that were touched last, newest first. */
+  #recent = NONE;
+  #recents = 0;
 
   /** @param cap most ranges kept; `insert` answers false beyond. */
   constructor(cap: number, initial = 4) {
@@ -26,6 +37,34 @@ export class RangeList {
 
   end(i: number): number {
     return this.#ends[i] as number;
+  }
+
+  /** The range that holds `s` was added to: it leads the order of `recent`. */
+  touch(s: number): void {
+    if (this.#recent === NONE) this.#recent = grownRecent();
+    const r = this.#recent;
+    const held = this.#holder(s);
+    let kept = 0;
+    for (let k = 0; k < this.#recents; k++) {
+      const i = this.#holder(r[k] as number);
+      if (i === this.#size || i === held) continue;
+      r[kept] = r[k] as number;
+      kept++;
+    }
+    kept = Math.min(kept, r.length - 1);
+    r.copyWithin(1, 0, kept);
+    r[0] = s;
+    this.#recents = kept + 1;
+  }
+
+  /** Index of the range that was touched `k` touches ago; `size` when it is gone. */
+  recent(k: number): number {
+    return k < this.#recents ? this.#holder(this.#recent[k] as number) : this.#size;
+  }
+
+  #holder(s: number): number {
+    const i = this.find(s);
+    return i < this.#size && (((this.#starts[i] as number) - s) | 0) <= 0 ? i : this.#size;
   }
 
   clear(): void {

@@ -86,6 +86,9 @@ const TCP: TcpConfig = {
   ephemeralLow: 32_768, // Linux ip_local_port_range
   ephemeralHigh: 60_999,
   challengeAcksPerSecond: 10, // per connection, with jitter; RFC 5961 §7
+  challengeGapMs: 0, // Linux tcp_invalid_ratelimit
+  rfc1337: true, // RFC 1337 §3; Linux tcp_rfc1337 0
+  fillWindow: false, // RFC 9293 §3.8.6.2.1; Linux tcp_mss_split_point fills it
   rstPerSecond: 5000, // answers to segments without a connection
   ofoMaxRanges: 1024, // out-of-order ranges of one connection
   gsoMaxOctets: 65_535, // of one super-segment with its headers

@@ -21,6 +21,9 @@ export const profiles = {
       rtoMinMs: 200, // TCP_RTO_MIN
       probeMinMs: 2, // TCP_TIMEOUT_MIN
       softErrorsEndOpen: true, // tcp_v4_err in SYN-SENT
+      challengeGapMs: 500, // tcp_invalid_ratelimit
+      rfc1337: false, // tcp_rfc1337
+      fillWindow: true, // tcp_mss_split_point
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

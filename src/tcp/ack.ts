@@ -28,7 +28,9 @@ export const AckResult = { OK: 0, OLD: 1, TOO_OLD: 2, UNSENT: 3 } as const;
 export function acceptableAck(t: Tcb, ack: number): number {
   if (seq.gt(ack, t.sndNxt)) return AckResult.UNSENT;
   if (seq.lt(ack, t.sndUna)) {
-    return seq.lt(ack, t.sndUna - t.maxWnd) ? AckResult.TOO_OLD : AckResult.OLD;
+    // RFC 5961 §5.2, and never older than what was acknowledged at all
+    const known = Math.min(t.maxWnd, t.totals[Total.BYTES_ACKED] as number);
+    return seq.lt(ack, t.sndUna - known) ? AckResult.TOO_OLD : AckResult.OLD;
   }
   return AckResult.OK;
 }

@@ -19,6 +19,12 @@ const DUPLICATE_GAP_US = 500_000;
 export function challenge(t: Tcb): void {
   const layer = t.layer;
   const now = layer.ip.nowUs;
+  const gap = layer.config.challengeGapMs * 1000;
+  if (gap > 0 && t.oowAckUs !== 0 && now - t.oowAckUs < gap) {
+    count(layer.ip, Ctr.TcpExtTCPACKSkippedChallenge);
+    return;
+  }
+  if (gap > 0) t.oowAckUs = now;
   if (now - t.challengeUs > 1_000_000 || t.challengeUs === 0) {
     const rate = layer.config.challengeAcksPerSecond;
     t.challengeUs = now;

@@ -16,11 +16,10 @@ import { challenge, duplicateAck, resendSynAck } from './challenge.ts';
 import { destroy, enterTimeWait, fail, setState } from './close.ts';
 import { segmentInSynSent } from './connect.ts';
 import { segmentToListener } from './listen.ts';
-import { sendReset } from './output.ts';
 import { noteDuplicate, takesText, takeText } from './receive.ts';
 import { refuse } from './refuse.ts';
 import { State } from './state.ts';
-import { Ready, type Tcb, Total } from './tcb.ts';
+import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { type TcpLayer, wake } from './tcp.ts';
 import { segmentForRecord, segmentInTimeWait, startLinger } from './time-wait.ts';
 import { slotOf } from './time-wait-table.ts';
@@ -181,9 +180,9 @@ function text(t: Tcb, rx: Rx, flags: number): Verdict {
 /** RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: nobody will read this: RST (Linux's TCPAbortOnData). */
 function dataAfterClose(t: Tcb, rx: Rx): Verdict {
   count(t.layer.ip, Ctr.TcpExtTCPAbortOnData);
-  sendReset(t);
+  const verdict = refuse(t.layer, rx, Drop.TCP_ABORT_ON_DATA);
   fail(t, Code.ECONNRESET);
-  return drop(t.layer.ip, rx, Drop.TCP_ABORT_ON_DATA);
+  return verdict;
 }
 
 function stale(t: Tcb, tsVal: number): boolean {
@@ -276,7 +275,13 @@ function takeSyn(t: Tcb, rx: Rx): Verdict {
 function establishCrossed(t: Tcb, rx: Rx): Verdict {
   if (!establish(t, rx)) return Verdict.DONE;
   rx.segWnd = t.sndWnd;
+  const o = t.layer.options;
+  if (o.hasTs && t.tsOk) rememberTimestamp(t, rx, o.tsVal);
   processAck(t, rx, false);
+  // its SYN has come twice, and its own handshake may still wait for an ACK
+  noteDuplicate(t, t.irs, (t.irs + 1) | 0);
+  t.ackWish = AckWish.NOW;
+  wake(t, Ready.OUTPUT);
   return Verdict.DONE;
 }
 

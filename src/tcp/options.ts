@@ -2,6 +2,7 @@
 // scale on SYN; timestamps elsewhere; SACK blocks on pure acknowledgments (RFC 2018, 2883).
 // @hot
 
+import type { RangeList } from '../base/range-list.ts';
 import {
   putBlock,
   putMss,
@@ -69,14 +70,29 @@ export function putSackBlocks(t: Tcb, view: DataView, off: number, len: number):
   }
   const ofo = t.ofo;
   if (ofo === null || ofo.size === 0 || left === 0) return;
-  // RFC 2018 §4: the first block holds the segment that triggered this acknowledgment
-  let first = ofo.find(t.sackFirst);
-  if (first >= ofo.size) first = ofo.size - 1;
-  at += putBlock(view, at, ofo.start(first), ofo.end(first));
-  left--;
+  // RFC 2018 §4: first the segment that triggered this acknowledgment, then what was told last
+  let told = 0;
+  for (let k = 0; k < 4 && left > 0; k++) {
+    const i = ofo.recent(k);
+    if (i >= ofo.size) continue;
+    at += putBlock(view, at, ofo.start(i), blockEnd(t, ofo.end(i)));
+    left--;
+    told++;
+  }
+  if (told === ofo.size) return;
   for (let i = ofo.size - 1; i >= 0 && left > 0; i--) {
-    if (i === first) continue;
-    at += putBlock(view, at, ofo.start(i), ofo.end(i));
+    if (recentlyTold(ofo, i)) continue;
+    at += putBlock(view, at, ofo.start(i), blockEnd(t, ofo.end(i)));
     left--;
   }
+}
+
+/** A FIN that waits behind its text takes a number of the block. */
+function blockEnd(t: Tcb, end: number): number {
+  return t.finKnown && end === t.finSeq ? (end + 1) | 0 : end;
+}
+
+function recentlyTold(ofo: RangeList, i: number): boolean {
+  for (let k = 0; k < 4; k++) if (ofo.recent(k) === i) return true;
+  return false;
 }

@@ -219,12 +219,14 @@ function nextLength(t: Tcb): number {
   if (len >= t.mss) {
     const tail = len % t.mss;
     // a partial segment in front of more data, or one that Nagle holds back, stays behind
-    if (tail > 0 && (len < unsent || holds(t, tail))) len -= tail;
+    const wanting = len < unsent && !(len === usable && t.layer.config.fillWindow);
+    if (tail > 0 && (wanting || holds(t, tail))) len -= tail;
     if (len < unsent && len < usable && quota * t.mss <= len) t.cwndLimited = true;
     return len;
   }
   if (len === unsent) return holds(t, len) ? 0 : len;
   // §3.8.6.2.1: less than a segment fits into the window: only when it is half of the largest seen
+  if (len === usable && t.layer.config.fillWindow) return holds(t, len) ? 0 : len;
   return len * 2 >= t.maxWnd ? len : 0;
 }
 

@@ -208,7 +208,7 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
   const end = (start + len) | 0;
   if (ofo.covers(start, end)) {
     noteDuplicate(t, start, end);
-    t.sackFirst = start;
+    ofo.touch(start);
     return true;
   }
   if (layer.rcvMemory > layer.config.rcvBufMemory && t.ring.capacity < seq.diff(end, t.rcvRead)) {
@@ -217,8 +217,10 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
   count(layer.ip, Ctr.TcpExtTCPOFOQueue);
   noteOverlaps(t, ofo, start, end);
   storeMissing(t, rx, start, off, len);
-  t.sackFirst = start;
-  if (ofo.insert(start, end) >= 0) return true;
+  if (ofo.insert(start, end) >= 0) {
+    ofo.touch(start);
+    return true;
+  }
   count(layer.ip, Ctr.TcpExtTCPOFODrop);
   return false;
 }

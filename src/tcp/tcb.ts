@@ -157,8 +157,6 @@ export class Tcb {
   ringed = 0;
   /** Out-of-order ranges held in the ring. */
   ofo: RangeList | null = null;
-  /** The range that grew last: the first SACK block. */
-  sackFirst = 0;
   dsackStart = 0;
   dsackEnd = 0;
   hasDsack = false;

@@ -53,6 +53,12 @@ export interface TcpConfig {
   ephemeralLow: number;
   ephemeralHigh: number;
   challengeAcksPerSecond: number;
+  /** Least time between two challenges, or two answers to segments out of the window. */
+  challengeGapMs: number;
+  /** RST does not end TIME-WAIT. */
+  rfc1337: boolean;
+  /** A part of a segment may fill the window when Nagle allows it. */
+  fillWindow: boolean;
   rstPerSecond: number;
   ofoMaxRanges: number;
   gsoMaxOctets: number;

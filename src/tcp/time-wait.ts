@@ -23,13 +23,16 @@ export function startLinger(t: Tcb): void {
   armTimer(t, Timer.LINGER, (own > 0 ? own : t.layer.config.finWait2Ms) * 1000);
 }
 
-const Answer = { NONE: 0, ACK: 1, RESTART: 2, REOPEN: 4 } as const;
+const Answer = { NONE: 0, ACK: 1, RESTART: 2, REOPEN: 4, END: 8 } as const;
 
 /** What a segment means to a connection in TIME-WAIT with these numbers: bits of Answer. */
 function judge(layer: TcpLayer, rx: Rx, tsOk: boolean, tsRecent: number, rcvNxt: number): number {
   const flags = rx.segFlags;
-  // RFC 1337: never assassinated
-  if ((flags & Flag.RST) !== 0) return refused(layer, rx, Drop.TCP_RESET, Answer.NONE);
+  if ((flags & Flag.RST) !== 0) {
+    // RFC 1337: never assassinated
+    const end = !layer.config.rfc1337 && rx.segSeq === rcvNxt ? Answer.END : Answer.NONE;
+    return refused(layer, rx, Drop.TCP_RESET, end);
+  }
   const o = layer.options;
   if (
     (flags & (Flag.SYN | Flag.ACK)) === Flag.SYN &&
@@ -80,6 +83,10 @@ export function segmentInTimeWait(t: Tcb, rx: Rx): boolean {
     destroy(t, 0);
     return true;
   }
+  if ((answer & Answer.END) !== 0) {
+    destroy(t, 0);
+    return false;
+  }
   if ((answer & Answer.RESTART) !== 0) restartTimeWait(t);
   if ((answer & Answer.ACK) !== 0) {
     t.ackWish = AckWish.NOW;
@@ -99,6 +106,10 @@ export function segmentForRecord(layer: TcpLayer, i: number, rx: Rx): boolean {
     reopenBeyond(layer, table.get(i, Field.SND_NXT));
     forget(layer, i);
     return true;
+  }
+  if ((answer & Answer.END) !== 0) {
+    forget(layer, i);
+    return false;
   }
   if ((answer & Answer.RESTART) !== 0) {
     table.deadlines.set(i, layer.ip.nowUs + layer.config.timeWaitMs * 1000);
