@@ -233,7 +233,7 @@ describe('the program', () => {
       +0 > F. 1:1(0) ack 1
       +.1 < . 1:1(0) ack 2 win 65535
       +.1 < P. 1:101(100) ack 2 win 65535
-      +0 > R. 2:2(0) ack 1
+      +0 > R 2:2(0)
       +0 expect closed ECONNRESET
       +1 < P. 101:201(100) ack 2 win 65535
       +0 > R 2:2(0)

@@ -95,7 +95,7 @@ export function arrive(bench: ScriptBench, s: Arriving): void {
       srcPort: s.from ?? 54_321,
       dstPort: s.to ?? 80,
       seq: s.seq,
-      ack: s.rawAck ?? (s.ack === undefined ? 0 : s.ack + ISS),
+      ack: s.rawAck ?? (s.ack ?? 1) + ISS,
       flags,
       window: s.win ?? 65_535,
       options: Uint8Array.from(s.options ?? []),

@@ -122,7 +122,7 @@ describe('a full SYN queue', () => {
     expect([3, 4, 8].map((kind) => answer.options.has(kind))).toEqual([false, false, false]);
     arrive(bench, { flags: '.', seq: 1, rawAck: raw + 1, win: 1000 });
     const info = accepted[0]?.socket?.info();
-    expect(info?.options).toEqual({ timestamps: false, sack: false, wscale: false });
+    expect(info?.options).toMatchObject({ timestamps: false, sack: false, wscale: false });
     expect(info?.snd_wnd).toBe(1000);
   });
 
@@ -147,7 +147,7 @@ describe('a full SYN queue', () => {
         options: stamps(510, stamp),
       });
       const info = accepted[0]?.socket?.info();
-      expect(info?.options).toEqual({ timestamps: true, sack, wscale: scale >= 0 });
+      expect(info?.options).toMatchObject({ timestamps: true, sack, wscale: scale >= 0 });
       expect(info?.snd_wscale).toBe(Math.max(0, scale));
       expect(info?.snd_wnd).toBe(100 * 2 ** Math.max(0, scale));
     },
