@@ -14,6 +14,15 @@ export class ByteRing {
     return this.#bytes === null ? 0 : this.#bytes.length;
   }
 
+  /** Octets by which `ensure` for a span would grow the memory. */
+  growth(span: number): number {
+    const held = this.capacity;
+    if (span <= held) return 0;
+    let n = held === 0 ? SMALLEST : held;
+    while (n < span) n *= 2;
+    return n - held;
+  }
+
   /**
    * Makes room for octets [base, base + span). Grows by doubling, keeping [base, base + kept).
    * @param kept octets after `base` that hold data

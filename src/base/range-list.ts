@@ -31,6 +31,11 @@ export class RangeList {
     return this.#size;
   }
 
+  /** Octets of memory held. */
+  get octets(): number {
+    return this.#starts.length * 8;
+  }
+
   start(i: number): number {
     return this.#starts[i] as number;
   }

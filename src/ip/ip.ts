@@ -3,6 +3,7 @@
 import type { Counters } from '../base/counters.ts';
 import { Ctr } from '../base/counters.ts';
 import type { Drop } from '../base/drop.ts';
+import { MemoryBudget } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { Rx } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
@@ -67,6 +68,8 @@ export class IpLayer {
   readonly icmpError = new IcmpError();
   readonly idents: Idents;
   readonly fragments = new FragmentState();
+  /** What everybody holds for others; the stack sets the cap. */
+  readonly memory = new MemoryBudget();
   /** Monotonic µs of the turn. */
   nowUs = 0;
   /** Moves whenever a cached Path may be wrong. */
@@ -92,8 +95,9 @@ export class IpLayer {
     this.pmtu = new PathMtu(config, random);
     // One at a time is put together, whatever its family.
     const scratch = slab.reserve(HEADROOM + SCRATCH) + HEADROOM;
-    this.reassembly = new Reassembly(slab, config, random, { family: 4, scratch });
-    this.reassembly6 = new Reassembly(slab, config, random, { family: 6, scratch });
+    const { memory } = this;
+    this.reassembly = new Reassembly(slab, config, random, { family: 4, scratch, memory });
+    this.reassembly6 = new Reassembly(slab, config, random, { family: 6, scratch, memory });
     this.idents = new Idents(random);
     this.icmpLimiter = new IcmpLimiter(config, random);
   }

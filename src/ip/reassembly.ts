@@ -13,6 +13,7 @@
 
 import { Drop } from '../base/drop.ts';
 import { FlowHash, mix } from '../base/hash.ts';
+import { Held, type MemoryBudget } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { type Rx, RxFlag } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
@@ -41,6 +42,7 @@ export interface ReassemblyConfig {
 export interface ReassemblyPlace {
   readonly family: 4 | 6;
   readonly scratch: number;
+  readonly memory: MemoryBudget;
 }
 
 const BUCKETS = 1024;
@@ -76,6 +78,7 @@ export class Reassembly {
   readonly #sources = emptyBuckets<Source>(SOURCE_BUCKETS);
   readonly #byAge = new Chain(Chained.AGE);
   readonly #byUse = new Chain(Chained.USE);
+  readonly #memory: MemoryBudget;
   #sourceCount = 0;
   #octets = 0;
 
@@ -89,6 +92,7 @@ export class Reassembly {
     this.#config = config;
     this.#key = new FlowHash(random);
     this.#scratch = scratch;
+    this.#memory = o.memory;
   }
 
   /** Accounted memory in octets. */
@@ -210,7 +214,7 @@ export class Reassembly {
     if (keep.source.octets > config.reassemblyMaxOctetsPerSource) {
       return keep.source.datagrams.firstBut(keep);
     }
-    const over = this.#octets > config.reassemblyMaxOctets;
+    const over = this.#octets > config.reassemblyMaxOctets || !this.#memory.fits(0);
     if (over || this.#byAge.size > config.reassemblyMaxDatagrams) return this.#byUse.firstBut(keep);
     return null;
   }
@@ -294,6 +298,7 @@ export class Reassembly {
     d.cost += octets;
     d.source.octets += octets;
     this.#octets += octets;
+    this.#memory.take(Held.FRAGMENTS, octets);
   }
 }
 

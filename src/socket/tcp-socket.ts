@@ -4,6 +4,7 @@
 import { Code, CodeError } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
 import { type Controller, useController } from '../tcp/congestion/controller.ts';
+import { sendRoom } from '../tcp/memory.ts';
 import { queueOf } from '../tcp/outgoing.ts';
 import { MAX_QUICK_ACKS } from '../tcp/receive.ts';
 import { State } from '../tcp/state.ts';
@@ -149,7 +150,8 @@ export class TcpSocket implements TcpUser {
     const t = this.tcb;
     this.#mustSend();
     const room = t.sndBuf - seq.diff(t.sndEnd, t.sndUna);
-    const n = Math.max(0, Math.min(len, room));
+    const wanted = Math.max(0, Math.min(len, room));
+    const n = wanted > 0 ? sendRoom(t, wanted) : 0;
     if (n > 0) {
       queueOf(t).copy(t.layer.blocks, u8, off, n, t.sndEnd);
       t.sndEnd = (t.sndEnd + n) | 0;

@@ -12,6 +12,8 @@ export interface StackConfig {
   /** Octets for packets on the stack's own loopback link, and how many of them. */
   loopbackOctets: number;
   loopbackPackets: number;
+  /** Octets that the stack may hold for peers and programs, all kinds together. */
+  memoryOctets: number;
 }
 
 export interface Config {
@@ -109,6 +111,7 @@ const STACK: StackConfig = {
   maxDrainRounds: 16,
   loopbackOctets: 1 << 20,
   loopbackPackets: 4096,
+  memoryOctets: 512 << 20, // the counterpart of Linux's tcp_mem and udp_mem
 };
 
 /** The defaults with a caller's overrides. */

@@ -71,6 +71,7 @@ export class Stack {
     const u8 = this.slab.u8;
     const sum = o.sum ?? ((off, len, initial) => checksum.sum(u8, off, len, initial));
     this.ip = new IpLayer(this.slab, this.config.ip, o.random, this.counters, sum);
+    this.ip.memory.cap = this.config.stack.memoryOctets;
     this.tcp = new TcpLayer(this.ip, this.config.tcp, o.random);
     this.tcp.onWork = () => this.#work();
     this.udpLayer = new UdpLayer(this.ip, this.config.udp, o.random);

@@ -177,7 +177,7 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   }
   // the send buffer holds two windows, so that the program is never what limits it
   const wanted = 2 * t.cwnd * t.mss;
-  if (wanted > t.sndBuf && t.wantedSndBuf === 0)
+  if (wanted > t.sndBuf && t.wantedSndBuf === 0 && !layer.ip.memory.pressed)
     t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
   if (t.wantsRoom) wake(t, Ready.WRITABLE);
 }

@@ -3,12 +3,15 @@
 
 import { NO_RING } from '../base/byte-ring.ts';
 import { Code } from '../base/code.ts';
+import { Held } from '../base/memory.ts';
 import { Ctr, count } from '../ip/ip.ts';
+import { takeRing } from './memory.ts';
 import { giveBack } from './outgoing.ts';
 import { NIL, remove } from './scoreboard.ts';
 import { State } from './state.ts';
 import { Ready, Rexmit, type Tcb } from './tcb.ts';
-import { armTimer, clearTimer, flowKey, type TcpLayer, Timer, wake } from './tcp.ts';
+import { armTimer, clearTimer, flowKey, type TcpLayer, Timer, vacate, wake } from './tcp.ts';
+import { TIME_WAIT_OCTETS } from './time-wait-table.ts';
 import { unread } from './window.ts';
 
 /** Moves to another state and keeps the gauges true. */
@@ -39,7 +42,8 @@ function releaseSending(t: Tcb): void {
 
 /** Gives back what receiving holds. */
 export function releaseReceiving(t: Tcb): void {
-  t.layer.rcvMemory -= t.ring.capacity;
+  takeRing(t.layer, -t.ring.capacity);
+  if (t.ofo !== null) t.layer.ip.memory.give(Held.RECEIVE, t.ofo.octets);
   t.ring = NO_RING;
   t.ringed = 0;
   t.pieced = 0;
@@ -95,7 +99,8 @@ export function enterTimeWait(t: Tcb): void {
   releaseSending(t);
   clearTimer(t, Timer.LINGER);
   if (t.user === null && t.orphan) releaseReceiving(t);
-  if (layer.timeWait.size >= layer.config.maxTimeWait) {
+  const full = layer.timeWait.size >= layer.config.maxTimeWait;
+  if (full || !layer.ip.memory.fits(TIME_WAIT_OCTETS)) {
     count(layer.ip, Ctr.TcpExtTCPTimeWaitOverflow);
     destroy(t, 0);
     return;
@@ -122,7 +127,5 @@ export function mayTellClosed(t: Tcb): boolean {
 /** Frees the slot of a connection that is CLOSED and whose user knows. */
 export function free(layer: TcpLayer, t: Tcb): void {
   releaseReceiving(t);
-  layer.connections[t.slot] = null;
-  layer.freeSlots.push(t.slot);
-  layer.live--;
+  vacate(layer, t.slot);
 }

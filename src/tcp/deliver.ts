@@ -6,6 +6,7 @@
 import { NO_RING } from '../base/byte-ring.ts';
 import { Code } from '../base/code.ts';
 import { fail, free, mayTellClosed } from './close.ts';
+import { feedStarved, takeRing } from './memory.ts';
 import { refreshPath } from './mss.ts';
 import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
 import { consumed, settleAckTimer, storeAt } from './receive.ts';
@@ -31,6 +32,8 @@ export function drainTcp(tcp: TcpLayer): boolean {
     serveSafely(tcp, t);
   }
   tcp.pieces = 0;
+  tcp.parkable = 0;
+  if (tcp.starved.size > 0) feedStarved(tcp);
   return tcp.ready.size > 0;
 }
 
@@ -125,7 +128,7 @@ function deliver(tcp: TcpLayer, t: Tcb): void {
     t.user.data(memory, at, n);
   }
   if (t.ringed === 0 && t.pieced === 0 && (t.ofo === null || t.ofo.size === 0)) {
-    tcp.rcvMemory -= t.ring.capacity;
+    takeRing(tcp, -t.ring.capacity);
     t.ring = NO_RING;
   }
   if (t.rcvRead !== before && t.ackWish !== AckWish.NOW) windowOpened(t);

@@ -18,7 +18,7 @@ import { sendSyn } from './output.ts';
 import { takeSynData } from './receive.ts';
 import { State } from './state.ts';
 import { Ready, type Tcb, Total } from './tcb.ts';
-import { allocate, flowKey, type TcpLayer, wake } from './tcp.ts';
+import { allocate, flowKey, type TcpLayer, vacate, wake } from './tcp.ts';
 import { armRto } from './timers.ts';
 import { initialWindow } from './window.ts';
 
@@ -147,9 +147,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   t.localPort = rx.dstPort;
   t.remotePort = rx.srcPort;
   if (selectPath(tcp.ip, path) !== 0 || !tcp.flows.insert(flowKey(tcp, t), 0, t.slot)) {
-    tcp.connections[t.slot] = null;
-    tcp.freeSlots.push(t.slot);
-    tcp.live--;
+    vacate(tcp, t.slot);
     return null;
   }
   t.inFlows = true;

@@ -16,6 +16,7 @@ import { restartAfterIdle, validateCwnd } from './cwnd.ts';
 import { dataFlags, synAckFlags, synFlags, tosOf } from './ecn.ts';
 import { synDataLen } from './fast-open.ts';
 import { timestampNow } from './isn.ts';
+import { mayRecord } from './memory.ts';
 import { fullMss } from './mss.ts';
 import { maySearchAgain, probeLength, probeSent } from './mtu-probe.ts';
 import { putSackBlocks, putSynOptions, sackOptionLen, synOptionLen } from './options.ts';
@@ -252,7 +253,7 @@ export function outputNew(t: Tcb, budget: number): boolean {
 
 function sendRounds(t: Tcb, budget: number): boolean {
   for (let n = 0; n < budget; n++) {
-    if (mustWait(t)) return false;
+    if (mustWait(t) || !mayRecord(t)) return false;
     if (t.mssLimit > 0 && sendMtuProbe(t)) continue;
     const len = nextLength(t);
     const last = seq.diff(t.sndEnd, t.sndNxt) === len;

@@ -6,6 +6,7 @@
 
 import { ByteRing, NO_RING } from '../base/byte-ring.ts';
 import { Drop } from '../base/drop.ts';
+import { Held } from '../base/memory.ts';
 import { RangeList } from '../base/range-list.ts';
 import { type Rx, RxFlag } from '../base/rx.ts';
 import * as seq from '../base/seq.ts';
@@ -13,6 +14,7 @@ import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { enterTimeWait, setState } from './close.ts';
 import { noteMarks } from './ecn.ts';
+import { makeRoom, mayHold, mayPark, takeRing } from './memory.ts';
 import { sendAck } from './output.ts';
 import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
@@ -56,8 +58,9 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   }
   if (fin && whole) noteFin(t, (start + len) | 0);
   if (len > 0) {
-    if (start === t.rcvNxt) takeInOrder(t, rx, off, len);
-    else if (!takeAhead(t, rx, off, len)) return drop(layer.ip, rx, Drop.TCP_OFO_DROP);
+    if (start === t.rcvNxt) {
+      if (!takeInOrder(t, rx, off, len)) return noRoom(t, rx);
+    } else if (!takeAhead(t, rx, off, len)) return drop(layer.ip, rx, Drop.TCP_OFO_DROP);
   }
   takeFin(t);
   scheduleAck(t, rx, len, fin);
@@ -93,9 +96,19 @@ export function noteDuplicate(t: Tcb, start: number, end: number): void {
   t.dsackEnd = end;
 }
 
-function takeInOrder(t: Tcb, rx: Rx, off: number, len: number): void {
+/** No memory: as if it had been lost, but the sender hears at once where we are. */
+function noRoom(t: Tcb, rx: Rx): Verdict {
+  t.ackWish = AckWish.NOW;
+  wake(t, Ready.OUTPUT);
+  return drop(t.layer.ip, rx, Drop.PROTO_MEM);
+}
+
+/** False: nothing was taken. */
+function takeInOrder(t: Tcb, rx: Rx, off: number, len: number): boolean {
   const layer = t.layer;
   const start = t.rcvNxt;
+  const inSlab = staysInSlab(t, rx);
+  if (!t.orphan && !(inSlab ? mayPark(layer, len) : makeRoom(t, (start + len) | 0))) return false;
   measureReceiverRtt(t);
   growWindow(t, len);
   t.totals[Total.BYTES_RECEIVED] = (t.totals[Total.BYTES_RECEIVED] as number) + len;
@@ -103,19 +116,26 @@ function takeInOrder(t: Tcb, rx: Rx, off: number, len: number): void {
   if (t.orphan) {
     t.rcvRead = (start + len) | 0;
     t.rcvNxt = t.rcvRead;
-    return;
+    return true;
   }
-  if (t.ringed === 0 && (ofo === null || ofo.size === 0) && (rx.flags & RxFlag.SCRATCH) === 0) {
+  if (inSlab) {
     t.rcvNxt = (start + len) | 0;
     addPiece(t, layer, off, len);
     wake(t, Ready.DATA);
-    return;
+    return true;
   }
   storeMissing(t, rx, start, off, len);
   t.rcvNxt = (start + len) | 0;
   t.ringed += len;
   if (ofo !== null && ofo.size > 0) joinAhead(t, ofo, start, len);
   wake(t, Ready.DATA);
+  return true;
+}
+
+/** Nothing stands in the ring before or behind it, and its memory lasts until the drain. */
+function staysInSlab(t: Tcb, rx: Rx): boolean {
+  if (t.ringed > 0 || (rx.flags & RxFlag.SCRATCH) !== 0) return false;
+  return t.ofo === null || t.ofo.size === 0;
 }
 
 /** The hole before out-of-order data is (partly) filled: what now follows in order is readable. */
@@ -176,7 +196,7 @@ export function storeAt(t: Tcb, start: number, u8: Uint8Array, off: number, len:
   const span = Math.max(kept, seq.diff((start + len) | 0, t.rcvRead));
   if (t.ring === NO_RING) t.ring = grownRing();
   t.ring.ensure(t.rcvRead, kept, span);
-  t.layer.rcvMemory += t.ring.capacity - held;
+  takeRing(t.layer, t.ring.capacity - held);
   t.ring.store(start, u8, off, len);
 }
 
@@ -202,7 +222,7 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
   const layer = t.layer;
   t.ackWish = AckWish.NOW;
   if (t.orphan) return true;
-  if (t.ofo === null) t.ofo = grownRanges(layer.config.ofoMaxRanges);
+  if (t.ofo === null) t.ofo = grownRanges(layer);
   const ofo = t.ofo;
   const start = (rx.segSeq + (off - rx.dataOff)) | 0;
   const end = (start + len) | 0;
@@ -211,13 +231,14 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
     ofo.touch(start);
     return true;
   }
-  if (layer.rcvMemory > layer.config.rcvBufMemory && t.ring.capacity < seq.diff(end, t.rcvRead)) {
-    return false;
-  }
+  if (!mayHold(t, end)) return false;
   count(layer.ip, Ctr.TcpExtTCPOFOQueue);
   noteOverlaps(t, ofo, start, end);
   storeMissing(t, rx, start, off, len);
-  if (ofo.insert(start, end) >= 0) {
+  const held = ofo.octets;
+  const taken = ofo.insert(start, end) >= 0;
+  layer.ip.memory.take(Held.RECEIVE, ofo.octets - held);
+  if (taken) {
     ofo.touch(start);
     return true;
   }
@@ -232,8 +253,10 @@ function noteOverlaps(t: Tcb, ofo: RangeList, start: number, end: number): void 
   noteDuplicate(t, seq.max(ofo.start(i), start), seq.min(ofo.end(i), end));
 }
 
-function grownRanges(cap: number): RangeList {
-  return new RangeList(cap);
+function grownRanges(layer: TcpLayer): RangeList {
+  const ranges = new RangeList(layer.config.ofoMaxRanges);
+  layer.ip.memory.take(Held.RECEIVE, ranges.octets);
+  return ranges;
 }
 
 function noteFin(t: Tcb, at: number): void {

@@ -9,6 +9,7 @@
 // @hot
 
 import { assert } from '../base/assert.ts';
+import { Held, MemoryBudget } from '../base/memory.ts';
 
 export const Seg = {
   SACKED: 1,
@@ -24,6 +25,8 @@ export const Seg = {
 } as const;
 
 export const NIL = -1;
+/** Octets of one record: eight ints and four floats. */
+export const RECORD_OCTETS = 64;
 
 export class SegPool {
   start: Int32Array;
@@ -44,8 +47,10 @@ export class SegPool {
   firstSentUs: Float64Array;
   #free = NIL;
   #used = 0;
+  readonly #memory: MemoryBudget;
 
-  constructor(n = 256) {
+  constructor(n = 256, memory = new MemoryBudget()) {
+    this.#memory = memory;
     this.start = new Int32Array(n);
     this.end = new Int32Array(n);
     this.flags = new Int32Array(n);
@@ -71,6 +76,7 @@ export class SegPool {
     const i = this.#free;
     this.#free = this.next[i] as number;
     this.#used++;
+    this.#memory.take(Held.RECORDS, RECORD_OCTETS);
     this.flags[i] = 0;
     return i;
   }
@@ -80,6 +86,7 @@ export class SegPool {
     this.next[i] = this.#free;
     this.#free = i;
     this.#used--;
+    this.#memory.give(Held.RECORDS, RECORD_OCTETS);
   }
 
   #chain(from: number): void {

@@ -4,6 +4,7 @@
 import { Deadlines } from '../base/deadlines.ts';
 import { SipKey } from '../base/hash.ts';
 import { IntRing } from '../base/int-ring.ts';
+import { Held } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { FlowTable } from '../demux/flow-table.ts';
 import { Ports } from '../demux/ports.ts';
@@ -80,6 +81,9 @@ export interface TcpConfig {
   testTsOffset: number;
 }
 
+/** What the budget counts for a connection that holds nothing: its block, flow and timers. */
+export const CONNECTION_OCTETS = 2048;
+
 /** Timers of one connection: id = slot * TIMERS + kind. */
 export const Timer = { REXMIT: 0, DELACK: 1, KEEP: 2, LINGER: 3, PACE: 4 } as const;
 export const TIMERS = 5;
@@ -111,11 +115,11 @@ export class TcpLayer {
   readonly flows: FlowTable;
   readonly deadlines = new Deadlines(256);
   readonly ready = new IntRing(64);
-  readonly segs = new SegPool();
-  readonly blocks = new BlockPool();
+  readonly segs: SegPool;
+  readonly blocks: BlockPool;
   readonly lender = new Lender();
   readonly pass = new AckPass();
-  readonly timeWait = new TimeWaitTable();
+  readonly timeWait: TimeWaitTable;
   readonly cookies: SynCookies;
   readonly proven: ProvenPeers;
   readonly fastOpen: FastOpen;
@@ -149,11 +153,18 @@ export class TcpLayer {
   readonly errors: unknown[] = [];
   /** Octets of receive memory held by all connections (rings). */
   rcvMemory = 0;
+  /** Octets that the pieces of this batch may come to hold. */
+  parkable = 0;
+  /** Connections that were refused memory for sending. */
+  readonly starved = new IntRing(16);
 
   constructor(ip: IpLayer, config: TcpConfig, random: Random) {
     this.ip = ip;
     this.config = config;
     this.random = random;
+    this.segs = new SegPool(256, ip.memory);
+    this.blocks = new BlockPool(ip.memory);
+    this.timeWait = new TimeWaitTable(ip.memory);
     this.flows = new FlowTable(random, 64);
     this.issKey = new SipKey(random);
     this.tsKey = new SipKey(random);
@@ -169,11 +180,21 @@ function noWork(): void {}
 /** A control block in a slot of its own; null when the table is full. */
 export function allocate(tcp: TcpLayer): Tcb | null {
   if (tcp.live >= tcp.config.maxConnections) return null;
+  if (!tcp.ip.memory.fits(CONNECTION_OCTETS)) return null;
   const slot = tcp.freeSlots.size > 0 ? tcp.freeSlots.shift() : tcp.connections.length;
   const t = new Tcb(tcp, slot);
   tcp.connections[slot] = t;
   tcp.live++;
+  tcp.ip.memory.take(Held.CONNECTIONS, CONNECTION_OCTETS);
   return t;
+}
+
+/** The slot is free again. */
+export function vacate(tcp: TcpLayer, slot: number): void {
+  tcp.connections[slot] = null;
+  tcp.freeSlots.push(slot);
+  tcp.live--;
+  tcp.ip.memory.give(Held.CONNECTIONS, CONNECTION_OCTETS);
 }
 
 /** Puts the connection on the ready list with these bits of `Ready`. */

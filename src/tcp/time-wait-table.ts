@@ -2,6 +2,10 @@
 // numbers, the timestamps. The flow table holds them as slots below -1: slot = -2 - index.
 
 import { Deadlines } from '../base/deadlines.ts';
+import { Held, MemoryBudget } from '../base/memory.ts';
+
+/** Octets of a record with its timer. */
+export const TIME_WAIT_OCTETS = 88;
 
 /** Words: 9 of the flow key, sndNxt, rcvNxt, rcvWnd field, tsRecent, tsOffset, flags. */
 const STRIDE = 15;
@@ -22,10 +26,16 @@ export class TimeWaitTable {
   #made = 0;
   size = 0;
   readonly deadlines = new Deadlines(16);
+  readonly #memory: MemoryBudget;
+
+  constructor(memory = new MemoryBudget()) {
+    this.#memory = memory;
+  }
 
   /** A free record's index; its words are undefined. */
   take(): number {
     this.size++;
+    this.#memory.take(Held.TIME_WAIT, TIME_WAIT_OCTETS);
     const old = this.#free.pop();
     if (old !== undefined) return old;
     if ((this.#made + 1) * STRIDE > this.#words.length) {
@@ -40,6 +50,7 @@ export class TimeWaitTable {
     this.deadlines.clear(i);
     this.#free.push(i);
     this.size--;
+    this.#memory.give(Held.TIME_WAIT, TIME_WAIT_OCTETS);
   }
 
   /** Records in use. */

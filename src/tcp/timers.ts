@@ -8,6 +8,7 @@ import { Ctr, count } from '../ip/ip.ts';
 
 import { destroy, fail } from './close.ts';
 import { suspectEcn } from './ecn.ts';
+import { mustYield } from './memory.ts';
 import { reduceMssOnBlackHole } from './mss.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { scan } from './rack.ts';
@@ -184,6 +185,10 @@ function onRto(t: Tcb): void {
     return;
   }
   const limit = t.orphan ? c.orphanRetries : c.retries;
+  if (mustYield(t)) {
+    yieldMemory(t);
+    return;
+  }
   if (expired(t, limit)) {
     fail(t, t.softError !== 0 ? t.softError : Code.ETIMEDOUT);
     count(t.layer.ip, Ctr.TcpExtTCPAbortOnTimeout);
@@ -200,6 +205,13 @@ function onRto(t: Tcb): void {
   }
   retransmitLost(t, 1);
   armRto(t);
+}
+
+/** Linux's tcp_out_of_resources: what nobody waits for makes room. */
+function yieldMemory(t: Tcb): void {
+  count(t.layer.ip, Ctr.TcpExtTCPAbortOnMemory);
+  sendReset(t);
+  fail(t, Code.ENOMEM);
 }
 
 /** Octets beyond the edge of a window taken back are no reason to give up (SHLD-17, MUST-35). */
@@ -250,6 +262,10 @@ function onWindowProbe(t: Tcb): void {
   }
   const limit = t.orphan ? c.orphanRetries : c.retries;
   const silent = t.layer.ip.nowUs - t.lastAckInUs;
+  if (mustYield(t)) {
+    yieldMemory(t);
+    return;
+  }
   if (
     t.probes >= limit ||
     (t.userTimeoutMs > 0 && silent >= t.userTimeoutMs * 1000 && t.probes > 0)

@@ -13,7 +13,7 @@ import { sendAck, sendReset } from './output.ts';
 import { consumed } from './receive.ts';
 import { State, sends } from './state.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
-import { allocate, type TcpLayer, wake } from './tcp.ts';
+import { allocate, type TcpLayer, vacate, wake } from './tcp.ts';
 import { startLinger } from './time-wait.ts';
 import { unread, windowOpened } from './window.ts';
 
@@ -41,10 +41,7 @@ function choosePath(t: Tcb): Code {
 }
 
 function abandon(t: Tcb, code: Code): Code {
-  const layer = t.layer;
-  layer.connections[t.slot] = null;
-  layer.freeSlots.push(t.slot);
-  layer.live--;
+  vacate(t.layer, t.slot);
   return code;
 }
 

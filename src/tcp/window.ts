@@ -87,7 +87,8 @@ export function adjustSpace(t: Tcb, layer: TcpLayer): void {
     let wanted = taken * 2 + 16 * t.rcvMss;
     const grown = t.spaceOctets > 0 ? (wanted * (taken - t.spaceOctets)) / t.spaceOctets : 0;
     wanted = Math.min(wanted + Math.min(grown * 2, 1 << 28), layer.config.rcvBufMax);
-    if (wanted > t.rcvBuf && layer.rcvMemory + wanted < layer.config.rcvBufMemory)
+    const room = !layer.ip.memory.pressed;
+    if (room && wanted > t.rcvBuf && layer.rcvMemory + wanted < layer.config.rcvBufMemory)
       t.rcvBuf = wanted | 0;
     t.spaceOctets = taken;
   }
@@ -97,6 +98,10 @@ export function adjustSpace(t: Tcb, layer: TcpLayer): void {
 
 /** Each full segment that arrives lets the announced window grow towards the buffer. */
 export function growWindow(t: Tcb, octets: number): void {
+  if (t.layer.ip.memory.pressed) {
+    t.rcvSsthresh = Math.min(t.rcvSsthresh, 4 * t.advMss);
+    return;
+  }
   if (t.rcvSsthresh >= t.rcvBuf) return;
   t.rcvSsthresh = Math.min(t.rcvBuf, t.rcvSsthresh + 2 * Math.max(octets, 0));
 }

@@ -2,7 +2,7 @@
 // socket and may throw: what it sees is already consistent before each call.
 
 import type { Endpoint } from './endpoint.ts';
-import { hasEvents, markReady, type UdpLayer } from './udp.ts';
+import { hasEvents, markReady, releaseQueue, type UdpLayer } from './udp.ts';
 
 /** Datagrams that one socket gets before the next has its turn. */
 const QUOTA = 64;
@@ -28,7 +28,7 @@ function deliver(udp: UdpLayer, e: Endpoint, most: number): number {
       deliverOne(udp, e);
     }
   } finally {
-    if (!e.closed) udp.memory -= e.queue.trim();
+    if (!e.closed) releaseQueue(udp, e.queue.trim());
     if (hasEvents(e)) markReady(udp, e);
   }
   return n;

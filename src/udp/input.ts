@@ -5,6 +5,7 @@
 import { Ctr } from '../base/counters.ts';
 import { Drop } from '../base/drop.ts';
 import { mix } from '../base/hash.ts';
+import { Held } from '../base/memory.ts';
 import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import type { Binding } from '../demux/ports.ts';
 import { acceptPmtu, type IcmpError, portUnreachable } from '../ip/icmp.ts';
@@ -124,7 +125,8 @@ function hears(x: Binding, rx: Rx): boolean {
 
 function enqueue(udp: UdpLayer, rx: Rx, e: Endpoint): void {
   const before = e.queue.capacity;
-  const room = udp.config.udpMemoryOctets - udp.memory;
+  const budget = udp.ip.memory;
+  const room = Math.min(udp.config.udpMemoryOctets - udp.memory, budget.cap - budget.used);
   if (!e.queue.push(rx, e.receiveLimit, room)) {
     e.lost++;
     count(udp.ip, Ctr.UdpRcvbufErrors);
@@ -133,6 +135,7 @@ function enqueue(udp: UdpLayer, rx: Rx, e: Endpoint): void {
     return;
   }
   udp.memory += e.queue.capacity - before;
+  budget.take(Held.DATAGRAMS, e.queue.capacity - before);
   const n = rx.gsoSize > 0 && rx.dataLen > 0 ? Math.ceil(rx.dataLen / rx.gsoSize) : 1;
   e.received += n;
   const values = udp.ip.counters.values;

@@ -5,6 +5,7 @@
 import { Code } from '../base/code.ts';
 import { FlowHash } from '../base/hash.ts';
 import { IntRing } from '../base/int-ring.ts';
+import { Held } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { DstKind } from '../base/rx.ts';
 import { FlowTable } from '../demux/flow-table.ts';
@@ -195,13 +196,19 @@ export function disconnectEndpoint(udp: UdpLayer, e: Endpoint): Code {
   return Code.NONE;
 }
 
+/** A queue has given `n` octets back. */
+export function releaseQueue(udp: UdpLayer, n: number): void {
+  udp.memory -= n;
+  udp.ip.memory.give(Held.DATAGRAMS, n);
+}
+
 /** Frees the port and everything that waits. */
 export function closeEndpoint(udp: UdpLayer, e: Endpoint): void {
   if (e.closed) return;
   e.closed = true;
   if (e.connected) dropFlow(udp, e);
   else udp.ports.unbind(e.binding);
-  udp.memory -= e.queue.release();
+  releaseQueue(udp, e.queue.release());
   udp.live--;
   releaseSlot(udp, e.slot);
 }
