@@ -30,6 +30,8 @@ export class MemoryBudget {
   cap: number;
   /** Octets by kind. */
   readonly held = new Float64Array(HELD_NAMES.length);
+  /** Octets promised to those that must not be refused: nobody else gets them. */
+  reserved = 0;
   /** All kinds together: a float in a slot is not boxed. */
   readonly #total = new Float64Array(1);
 
@@ -53,7 +55,7 @@ export class MemoryBudget {
 
   /** Whether `n` octets more stay below the cap. */
   fits(n: number): boolean {
-    return (this.#total[0] as number) + n <= this.cap;
+    return (this.#total[0] as number) + this.reserved + n <= this.cap;
   }
 
   /** Three quarters are held: windows and buffers do not grow any more. */

@@ -65,6 +65,7 @@ const TCP: TcpConfig = {
   rtoMaxMs: 120_000, // RFC 6298 §2.5 (at least 60 s), Linux TCP_RTO_MAX
   synRetries: 7, // RFC 9293 MUST-23: R2 for SYN at least 3 minutes: 1+2+…+64+120 s
   synAckRetries: 5, // Linux tcp_synack_retries
+  synAckUnproven: 2, // of these to strangers: three times the octets of their SYN at most
   retries: 15, // RFC 9293 SHLD-11 (100 s); Linux tcp_retries2: about 15 minutes
   orphanRetries: 8, // Linux tcp_orphan_retries: about 100 s
   delayedAckMinMs: 40, // Linux TCP_DELACK_MIN

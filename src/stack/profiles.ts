@@ -14,6 +14,7 @@ export const profiles = {
     tcp: {
       synRetries: 6, // tcp_syn_retries
       synAckRetries: 5, // tcp_synack_retries
+      synAckUnproven: 5, // to everybody
       rcvBufInitial: 65_536, // half of tcp_rmem[1] = 131072: tcp_adv_win_scale 1
       sndBufInitial: 87_040, // tcp_wmem[1] with its overhead, as far as payload goes
       hystart: HystartMode.CLASSIC,

@@ -1,5 +1,6 @@
 // A read-only view of every socket: rows as `ss` shows them. Cold code: it allocates.
 
+import { HELD_NAMES } from '../base/memory.ts';
 import { type TcpInfo, tcpInfo } from '../socket/tcp-info.ts';
 import { State, stateName } from '../tcp/state.ts';
 import { Field } from '../tcp/time-wait-table.ts';
@@ -19,6 +20,13 @@ export interface SocketRow {
   remoteAddress: string;
   remotePort: number;
   info?: TcpInfo;
+}
+
+/** Octets held for peers and programs, the cap, and what they are for. */
+export function memory(stack: Stack): { used: number; cap: number } & Record<string, number> {
+  const { held, used, cap } = stack.ip.memory;
+  const kinds = HELD_NAMES.map((name, i) => [name, held[i] as number] as const);
+  return { used, cap, ...Object.fromEntries(kinds) };
 }
 
 /** Every socket, listeners first; `state` (an ss name) filters. */

@@ -63,9 +63,9 @@ function dropRing(t: Tcb): void {
 /** Octets of `len` that may be copied for sending; the program is told when there is room again. */
 export function sendRoom(t: Tcb, len: number): number {
   const layer = t.layer;
-  const { cap, used } = layer.ip.memory;
+  const { cap, used, reserved } = layer.ip.memory;
   // the copy may begin a block of its own and end in another one
-  const room = cap - used - 2 * LARGE_BLOCK;
+  const room = cap - used - reserved - 2 * LARGE_BLOCK;
   if (room > 0) return Math.min(len, room);
   if (!t.wantsRoom) layer.starved.push(t.slot);
   return 0;

@@ -18,7 +18,7 @@ import { FastOpen } from './fast-open.ts';
 import type { Listener } from './listen.ts';
 import { Lender } from './outgoing.ts';
 import { ProvenPeers } from './proven-peers.ts';
-import { SegPool } from './scoreboard.ts';
+import { RECORD_OCTETS, SegPool } from './scoreboard.ts';
 import { SynCookies } from './syn-cookies.ts';
 import { Tcb } from './tcb.ts';
 import { TimeWaitTable } from './time-wait-table.ts';
@@ -31,6 +31,8 @@ export interface TcpConfig {
   rtoMaxMs: number;
   synRetries: number;
   synAckRetries: number;
+  /** Repetitions of a SYN-ACK to an address that has not completed a handshake lately. */
+  synAckUnproven: number;
   retries: number;
   orphanRetries: number;
   delayedAckMinMs: number;
@@ -180,12 +182,15 @@ function noWork(): void {}
 /** A control block in a slot of its own; null when the table is full. */
 export function allocate(tcp: TcpLayer): Tcb | null {
   if (tcp.live >= tcp.config.maxConnections) return null;
-  if (!tcp.ip.memory.fits(CONNECTION_OCTETS)) return null;
+  const { memory } = tcp.ip;
+  // a SYN, or one segment in flight, is never refused its record
+  if (!memory.fits(CONNECTION_OCTETS + RECORD_OCTETS)) return null;
   const slot = tcp.freeSlots.size > 0 ? tcp.freeSlots.shift() : tcp.connections.length;
   const t = new Tcb(tcp, slot);
   tcp.connections[slot] = t;
   tcp.live++;
-  tcp.ip.memory.take(Held.CONNECTIONS, CONNECTION_OCTETS);
+  memory.take(Held.CONNECTIONS, CONNECTION_OCTETS);
+  memory.reserved += RECORD_OCTETS;
   return t;
 }
 
@@ -195,6 +200,7 @@ export function vacate(tcp: TcpLayer, slot: number): void {
   tcp.freeSlots.push(slot);
   tcp.live--;
   tcp.ip.memory.give(Held.CONNECTIONS, CONNECTION_OCTETS);
+  tcp.ip.memory.reserved -= RECORD_OCTETS;
 }
 
 /** Puts the connection on the ready list with these bits of `Ready`. */

@@ -9,7 +9,7 @@ import { Ctr, count } from '../ip/ip.ts';
 import { destroy, fail } from './close.ts';
 import { suspectEcn } from './ecn.ts';
 import { mustYield } from './memory.ts';
-import { reduceMssOnBlackHole } from './mss.ts';
+import { DEFAULT_MSS4, reduceMssOnBlackHole } from './mss.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { scan } from './rack.ts';
 import { splitRecord } from './records.ts';
@@ -247,8 +247,22 @@ function onSynTimeout(t: Tcb): void {
   count(t.layer.ip, Ctr.TcpExtTCPTimeouts);
   count(t.layer.ip, Ctr.TcpExtTCPSynRetrans);
   t.synRetransmits++;
-  sendSyn(t, passive, true);
+  if (!passive || mayRepeat(t)) sendSyn(t, passive, true);
   armRto(t);
+}
+
+/**
+ * A SYN's source may be forged: what it sets off stays below three times its octets (RFC 9000 §8.1
+ * has the same bound). A SYN-ACK is no longer than its SYN, but for an MSS option that the SYN may
+ * have been without. The peer's own repetition of the SYN is answered besides.
+ */
+function mayRepeat(t: Tcb): boolean {
+  const { config, proven } = t.layer;
+  const p = t.path;
+  const most = config.synAckUnproven;
+  const bare = t.peerMss <= DEFAULT_MSS4 ? 1 : 0;
+  if (t.retransmits <= most - bare || t.listener < 0) return true;
+  return proven.has(p.dst0, p.dst1, p.dst2, p.dst3);
 }
 
 /** RFC 9293 §3.8.6.1 (MUST-36, SHLD-29, SHLD-30); for ever while the peer answers (MUST-37). */

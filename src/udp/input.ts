@@ -126,7 +126,10 @@ function hears(x: Binding, rx: Rx): boolean {
 function enqueue(udp: UdpLayer, rx: Rx, e: Endpoint): void {
   const before = e.queue.capacity;
   const budget = udp.ip.memory;
-  const room = Math.min(udp.config.udpMemoryOctets - udp.memory, budget.cap - budget.used);
+  const room = Math.min(
+    udp.config.udpMemoryOctets - udp.memory,
+    budget.cap - budget.used - budget.reserved,
+  );
   if (!e.queue.push(rx, e.receiveLimit, room)) {
     e.lost++;
     count(udp.ip, Ctr.UdpRcvbufErrors);

@@ -78,7 +78,7 @@ describe('LISTEN', () => {
       +0 < . 1:1(0) ack 1 win 100
       +0 > R 1:1(0)
     `,
-      { toleranceMs: 400 },
+      { toleranceMs: 400, config: { tcp: { synAckUnproven: 5 } } },
     );
   });
 
