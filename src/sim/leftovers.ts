@@ -22,6 +22,7 @@ export function leftovers(host: SimHost): string[] {
   want('octets of receive memory', tcp.rcvMemory);
   want('octets of send blocks', tcp.blocks.inUse);
   want('send records', tcp.segs.used);
+  want('octets of the memory budget', ip.memory.used - udpLayer.memory);
   want('the TCP ready list', tcp.ready.size);
   want('errors of handlers', tcp.errors.length);
   want('UDP sockets', udpLayer.live);
