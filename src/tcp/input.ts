@@ -180,6 +180,7 @@ function text(t: Tcb, rx: Rx, flags: number): Verdict {
 /** RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: nobody will read this: RST (Linux's TCPAbortOnData). */
 function dataAfterClose(t: Tcb, rx: Rx): Verdict {
   count(t.layer.ip, Ctr.TcpExtTCPAbortOnData);
+  // with the number that the peer waits for: our FIN may have been lost (RFC 5961 §3.2)
   const verdict = refuse(t.layer, rx, Drop.TCP_ABORT_ON_DATA);
   fail(t, Code.ECONNRESET);
   return verdict;

@@ -269,6 +269,7 @@ function noteFin(t: Tcb, at: number): void {
 function takeFin(t: Tcb): void {
   if (!t.finKnown || t.finReceived || t.rcvNxt !== t.finSeq) return;
   t.finReceived = true;
+  if (t.ofo !== null) t.ofo.clear(); // octets behind the end of the stream are nobody's
   t.rcvNxt = (t.rcvNxt + 1) | 0;
   t.ackWish = AckWish.NOW;
   // RFC 9293 §3.10.7.4, eighth: check the FIN bit

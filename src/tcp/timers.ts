@@ -9,7 +9,7 @@ import { Ctr, count } from '../ip/ip.ts';
 import { destroy, fail } from './close.ts';
 import { suspectEcn } from './ecn.ts';
 import { mustYield } from './memory.ts';
-import { DEFAULT_MSS4, reduceMssOnBlackHole } from './mss.ts';
+import { DEFAULT_MSS4, reduceMssOnBlackHole, refreshPath } from './mss.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
 import { scan } from './rack.ts';
 import { splitRecord } from './records.ts';
@@ -120,6 +120,7 @@ function onTimer(t: Tcb, kind: number): void {
 function onRexmit(t: Tcb): void {
   const what = t.rexmit;
   t.rexmit = Rexmit.NONE;
+  refreshPath(t); // the link or the route may carry less by now
   if (what === Rexmit.RTO) onRto(t);
   else if (what === Rexmit.TLP) onLossProbe(t);
   else if (what === Rexmit.REORDER) onReorder(t);

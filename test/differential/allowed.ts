@@ -3,9 +3,10 @@
 
 import type { Divergence } from './compare.ts';
 import type { Outcome } from './ours.ts';
-import type { CallStep, PacketStep, Step } from './steps.ts';
+import type { CallStep, PacketStep, Script, Step } from './steps.ts';
 
 interface Seen {
+  readonly script: Script;
   readonly step: Step;
   readonly packet: PacketStep | null;
   readonly call: CallStep | null;
@@ -22,6 +23,7 @@ interface Allowed {
 
 const FIN = 1;
 const SYN = 2;
+const RST = 4;
 const PURE_ACK = /^> \. -?\d+:-?\d+\(0\) ack -?\d+( shut)?( TS)?( sack -?\d+:-?\d+)*$/;
 const DATA = /^> F?\.U? -?\d+:-?\d+\([1-9]\d*\)/;
 
@@ -51,6 +53,36 @@ function octets(packets: readonly string[]): number {
   return packets.reduce((n, p) => n + Number(/\((\d+)\)/.exec(p)?.[1] ?? 0), 0);
 }
 
+/** The same but for each packet's first SACK block. */
+function withoutFirstBlock(packets: readonly string[]): string {
+  return packets.map((p) => p.replace(/ sack -?\d+:-?\d+/, '')).join('\n');
+}
+
+/** Empty segments without their own number. */
+function withoutSeq(packets: readonly string[]): string {
+  return packets.map((p) => p.replace(/ (-?\d+):\1\(0\)/, '')).join('\n');
+}
+
+/** Blocks behind the first in any order. */
+function sortedBlocks(packets: readonly string[]): string {
+  return packets
+    .map((p) => {
+      const [head, first, ...others] = p.split(' sack ');
+      return [head, first, ...others.sort()].join(' sack ');
+    })
+    .join('\n');
+}
+
+/** Has a packet with these flags come by now? */
+function came(d: Seen, flags: number): boolean {
+  const packets = [...d.before, d.step].filter((s) => 'flags' in s);
+  return packets.some((s) => (s.flags & flags) !== 0 && (flags !== SYN || s.flags === SYN));
+}
+
+function onlyWeAcknowledge(d: Seen): boolean {
+  return d.kernel.packets.length === 0 && pureAcks(d.ours.packets);
+}
+
 const sameAnswer = (d: Seen): boolean => d.kernel.answer === d.ours.answer;
 
 const ALLOWED: readonly Allowed[] = [
@@ -58,19 +90,17 @@ const ALLOWED: readonly Allowed[] = [
     reason:
       'the FIN is acknowledged at once: Linux waits up to 40 ms for the program to close (RFC 9293 ' +
       '§3.8.6.3 allows both)',
-    fits: (d) =>
-      d.packet !== null &&
-      d.kernel.packets.length === 0 &&
-      pureAcks(d.ours.packets) &&
-      [...d.before, d.packet].some((s) => 'flags' in s && (s.flags & FIN) !== 0),
+    fits: (d) => d.packet !== null && onlyWeAcknowledge(d) && came(d, FIN),
   },
   {
-    reason: 'SYNs that cross: the SYN-ACK repeats only what the SYN offered (RFC 7323 §2.2, §3.2)',
+    reason:
+      'SYNs that cross: the SYN-ACK repeats only what the SYN offered (RFC 7323 §2.2, §3.2), and ' +
+      "the peer's completes the handshake (RFC 9293 figure 8) without another ACK",
     fits: (d) =>
       d.packet !== null &&
-      (d.packet.flags & SYN) !== 0 &&
-      d.kernel.packets[0]?.startsWith('> S. 0:0') === true &&
-      d.ours.packets[0]?.startsWith('> S. 0:0') === true,
+      came(d, SYN) &&
+      d.script.client &&
+      (d.kernel.packets[0] ?? '').match(/^> S\. 0:0| sack 0:1$/) !== null,
   },
   {
     reason:
@@ -92,21 +122,40 @@ const ALLOWED: readonly Allowed[] = [
     reason:
       'an acknowledgment at least for every second full segment (RFC 9293 SHLD-19); Linux waits ' +
       'while the program does not read',
+    fits: (d) => d.packet !== null && d.packet.len > 0 && onlyWeAcknowledge(d),
+  },
+  {
+    reason:
+      'a small segment behind a full one waits for the delayed acknowledgment: fewer than two full ' +
+      'segments have come (RFC 9293 SHLD-18, SHLD-19)',
     fits: (d) =>
       d.packet !== null &&
       d.packet.len > 0 &&
-      d.kernel.packets.length === 0 &&
-      pureAcks(d.ours.packets),
+      d.ours.packets.length === 0 &&
+      pureAcks(d.kernel.packets),
   },
   {
     reason:
       'challenge ACKs: up to ten a second and connection, with jitter (RFC 5961 §7); Linux sends ' +
       'one in half a second',
+    fits: (d) => d.packet !== null && d.packet.len === 0 && onlyWeAcknowledge(d),
+  },
+  {
+    reason:
+      'an ACK up to a window behind SND.UNA is merely old (RFC 5961 §5.2); Linux takes none from ' +
+      'before the connection',
+    fits: (d) =>
+      d.packet !== null && d.packet.ack < 1 && pureAcks(d.kernel.packets) && sameAnswer(d),
+  },
+  {
+    reason:
+      'in SYN-RECEIVED the sequence number is checked before the ACK, and a SYN is challenged ' +
+      '(RFC 9293 §3.10.7.4, RFC 5961 §4); Linux answers a wrong ACK with RST first',
     fits: (d) =>
       d.packet !== null &&
-      d.kernel.packets.length === 0 &&
-      pureAcks(d.ours.packets) &&
-      d.packet.len === 0,
+      !d.before.some((s) => 'verb' in s && s.verb === 'accept') &&
+      d.kernel.packets.every((p) => p.startsWith('> R')) &&
+      pureAcks(d.ours.packets),
   },
   {
     reason: "a FIN's number is no octet: it stands in no SACK block (RFC 2018 §3)",
@@ -117,9 +166,96 @@ const ALLOWED: readonly Allowed[] = [
   },
   {
     reason:
-      'shutdown for reading is told to nobody and changes nothing on the wire (RFC 9293 §3.6.1); ' +
-      'Linux resets a connection that is shut both ways when data comes',
+      'a FIN of a socket that was closed carries no SACK blocks: what came out of order was let go',
+    fits: (d) =>
+      d.call !== null &&
+      /^(close|shutdown)$/.test(d.call.verb) &&
+      withoutBlocks(d.kernel.packets) === withoutBlocks(d.ours.packets),
+  },
+  {
+    reason:
+      'D-SACK: of two pieces that one segment repeats the later is reported, Linux reports the ' +
+      'earlier (RFC 2883 §4.2 has one block); in SYN-RECEIVED Linux reports none',
+    fits: (d) =>
+      d.packet !== null &&
+      d.packet.len > 0 &&
+      withoutFirstBlock(d.kernel.packets) === withoutFirstBlock(d.ours.packets),
+  },
+  {
+    reason:
+      'SACK blocks behind the first stand in the order of their numbers, not of their arrival ' +
+      '(RFC 2018 §4 says SHOULD; all of them are told while there are no more than three or four)',
+    fits: (d) =>
+      d.packet !== null && sortedBlocks(d.kernel.packets) === sortedBlocks(d.ours.packets),
+  },
+  {
+    reason:
+      'what was not read when a RST came is gone; Linux still hands it out (RFC 9293 §3.10.7.4)',
+    fits: (d) =>
+      /^(receive|peek)$/.test(d.call?.verb ?? '') &&
+      (d.kernel.answer ?? 0) > 0 &&
+      (d.ours.answer === -104 || d.ours.answer === 0) &&
+      (came(d, RST) || shutForReading(d.before)),
+  },
+  {
+    reason: 'how many octets a send buffer takes is each side’s own affair',
+    fits: (d) =>
+      d.call?.verb === 'send' &&
+      [d.kernel, d.ours].every((o) => (o.answer ?? 0) > 0 || o.answer === -11),
+  },
+  {
+    reason:
+      'what is left of the window is less than a segment and less than half of the largest: held ' +
+      '(sender SWS avoidance, RFC 9293 §3.8.6.2.1); Linux fills the window',
+    fits: (d) =>
+      sameAnswer(d) &&
+      octets(d.kernel.packets) > octets(d.ours.packets) &&
+      startsWith(dataOf(d.kernel.packets), dataOf(d.ours.packets)),
+  },
+  {
+    reason:
+      'a window taken back by less than the unit of the own scale does not move the number of an ' +
+      'ACK (tcp_acceptable_seq); the scales differ with the buffers',
+    fits: (d) => sameAnswer(d) && withoutSeq(d.kernel.packets) === withoutSeq(d.ours.packets),
+  },
+  {
+    reason:
+      'empty segments that are not acceptable are answered at most twice a second (RFC 9293 ' +
+      '§3.8.6.1 of loops); a challenge ACK counts here, too',
+    fits: (d) =>
+      d.packet !== null &&
+      d.packet.len === 0 &&
+      d.ours.packets.length === 0 &&
+      pureAcks(d.kernel.packets),
+  },
+  {
+    reason:
+      'shutdown for reading alone is told to nobody and changes nothing on the wire (RFC 9293 ' +
+      '§3.6.1)',
     fits: (d) => shutForReading(d.before) && d.kernel.packets.some((p) => p.startsWith('> R')),
+  },
+  {
+    reason: 'shutdown() of a connection that is not open yet, or over: ENOTCONN (POSIX); Linux: 0',
+    fits: (d) => d.call?.verb === 'shutdown' && d.kernel.answer === 0 && d.ours.answer === -107,
+  },
+  {
+    reason:
+      'reading does not hurry an acknowledgment that may wait (RFC 9293 SHLD-18); in Linux it does ' +
+      'when more than a segment waits for it',
+    fits: (d) =>
+      /^(receive|peek)$/.test(d.call?.verb ?? '') &&
+      sameAnswer(d) &&
+      d.ours.packets.length === 0 &&
+      pureAcks(d.kernel.packets),
+  },
+  {
+    reason: "octets behind the peer's own FIN are ignored; Linux resets the connection",
+    fits: (d) =>
+      d.packet !== null &&
+      d.packet.len > 0 &&
+      d.before.some((s) => 'flags' in s && (s.flags & FIN) !== 0) &&
+      d.kernel.packets.every((p) => p.startsWith('> R')) &&
+      !d.ours.packets.some((p) => DATA.test(p)),
   },
   {
     reason: 'send() on a socket that is still connecting queues the octets; Linux answers EAGAIN',
@@ -131,6 +267,7 @@ const ALLOWED: readonly Allowed[] = [
 export function reasonFor(d: Divergence): string | null {
   const step = d.script.steps[d.at] as Step;
   const seen: Seen = {
+    script: d.script,
     step,
     packet: 'flags' in step ? step : null,
     call: 'verb' in step ? step : null,

@@ -154,6 +154,7 @@ static int make_socket(int i) {
   if (fd < 0) return -1;
   sockets[i] = fd;
   option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
   return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
 }
 

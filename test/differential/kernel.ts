@@ -71,10 +71,10 @@ export class Kernel {
       };
     });
     this.#child?.stdin?.write(`${commands.join('\n')}\nrun\n`);
-    return this.#read(await done);
+    return this.#read(await done, script.port);
   }
 
-  #read(lines: readonly string[]): { outcomes: Outcome[]; us: number } {
+  #read(lines: readonly string[], port: number): { outcomes: Outcome[]; us: number } {
     const outcomes: Outcome[] = [];
     let answer: number | null = null;
     let packets: string[] = [];
@@ -85,6 +85,8 @@ export class Kernel {
       else if (line.startsWith('t ')) us = Number(line.slice(2));
       else if (line.startsWith('p ')) {
         const octets = new Uint8Array(Buffer.from(line.slice(2), 'hex'));
+        // a timer of a connection from an earlier script
+        if (octets[9] === 6 && new DataView(octets.buffer).getUint16(22) !== port) continue;
         if (octets[9] === 6 && ((octets[33] as number) & 2) !== 0) {
           isn = new DataView(octets.buffer).getInt32(24);
         }

@@ -8,7 +8,7 @@ import { Kernel } from './kernel.ts';
 import { randomScript } from './steps.ts';
 
 /** Divergences that are told in full; the others are counted. */
-const MOST_TOLD = 20;
+const MOST_TOLD = 40;
 
 export interface Tally {
   same: number;
