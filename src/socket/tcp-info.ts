@@ -92,7 +92,7 @@ export function tcpInfo(t: Tcb): TcpInfo {
     ato: Math.round(t.atoUs),
     snd_mss: t.mss,
     rcv_mss: t.rcvMss,
-    advmss: t.advMss,
+    advmss: t.advMss - (t.tsOk ? 12 : 0),
     pmtu: t.path.mtu,
     unacked: t.packetsOut,
     sacked: t.sackedOut,

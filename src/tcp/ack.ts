@@ -64,7 +64,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   if (t.packetsOut === 0 && pass.priorPacketsOut === 0) {
     // a D-SACK may still tell that the last reduction was for nothing
     if ((pass.flags & AckFlag.DSACK) !== 0) onAcknowledgment(t, pass);
-    idleAck(t);
+    idleAck(t, pass);
     return;
   }
   if (!t.sackOk && isDuplicate(pass, old)) pass.dupAcks = 1;
@@ -84,8 +84,10 @@ function isDuplicate(pass: AckPass, old: boolean): boolean {
 }
 
 /** Nothing was outstanding: the acknowledgment answers a window probe or opens the window. */
-function idleAck(t: Tcb): void {
-  probeAnswered(t);
+function idleAck(t: Tcb, pass: AckPass): void {
+  // data that says nothing new about our window leaves the timer of the probes alone
+  const news = AckFlag.ADVANCED | AckFlag.WINDOW;
+  if ((pass.flags & (news | AckFlag.DATA)) !== AckFlag.DATA) probeAnswered(t);
   if (seq.diff(t.sndEnd, t.sndNxt) > 0 || (t.finQueued && !t.finSent)) wake(t, Ready.OUTPUT);
 }
 
@@ -184,6 +186,13 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
 
 /** RFC 6298 §5.7 and RFC 6928 §2: what a lost SYN means for the first window and timeout. */
 function afterHandshake(t: Tcb, pass: AckPass): void {
+  if (t.listener >= 0) {
+    // as on Linux a child's figures begin behind its SYN-ACK, and that has no place in RACK
+    t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) - 1;
+    t.totals[Total.SEGS_OUT] = (t.totals[Total.SEGS_OUT] as number) - 1 - t.synRetransmits;
+    t.rackUs = 0;
+    t.rackRttUs = 0;
+  }
   if ((pass.flags & AckFlag.RETRANS_ACKED) === 0) return;
   t.backoff = 0;
   if (t.synRetransmits > 1) t.cwnd = 1;

@@ -5,10 +5,11 @@ import { acceptPmtu } from '../ip/icmp.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import { HEADER_LEN } from '../wire/tcp.ts';
-import { beginSearch, MtuProbing } from './mtu-probe.ts';
+import { beginSearch, MtuProbing, resendOnly } from './mtu-probe.ts';
+import { recount } from './records.ts';
 import { markLost } from './recovery.ts';
 import { NIL, Seg } from './scoreboard.ts';
-import { Ready, type Tcb } from './tcb.ts';
+import { Ca, Ready, type Tcb } from './tcb.ts';
 import { wake } from './tcp.ts';
 
 /** RFC 9293 §3.7.1: without the option (MUST-15). */
@@ -73,14 +74,19 @@ export function onTooBig(t: Tcb): void {
   acceptPmtu(ip, ip.icmpError);
   refreshPath(t);
   if (t.mss >= before) return;
+  const lost = t.lostOut;
   const p = t.layer.segs;
   for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
     const len = ((p.end[i] as number) - (p.start[i] as number)) | 0;
     const flags = p.flags[i] as number;
-    if (len > t.mss && (flags & (Seg.SACKED | Seg.LOST)) === 0) markLost(t, i);
+    if (len <= t.mss || (flags & (Seg.SACKED | Seg.LOST)) !== 0) continue;
+    recount(t, i);
+    markLost(t, i);
   }
   // what duplicate ACKs stood for cannot be more than what is not lost
   if (!t.sackOk) t.sackedOut = Math.min(t.sackedOut, t.packetsOut - t.lostOut);
+  // no congestion: the window stays, in smaller segments
+  if (t.lostOut > lost && t.ca !== Ca.LOSS) resendOnly(t);
   wake(t, Ready.OUTPUT);
 }
 

@@ -30,6 +30,8 @@ export function retransmitLost(t: Tcb, budget: number): boolean {
     if (mustWait(t)) return false;
     const sent = retransmit(t, i, quota);
     if (sent < 0) return false;
+    // the timer watches the head's newest transmission (RFC 6298 §5.1 as Linux has it)
+    if (i === t.board.head && t.rexmit !== Rexmit.REORDER) armRto(t);
     if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += sent;
   }
   return false;

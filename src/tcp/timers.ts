@@ -70,12 +70,12 @@ export function armProbe(t: Tcb): void {
   if (t.rexmit === Rexmit.PROBE || t.packetsOut > 0) return;
   if (seq.diff(t.sndEnd, t.sndNxt) <= 0 && !(t.finQueued && !t.finSent)) return;
   if (seq.diff(t.sndUna + t.sndWnd, t.sndNxt) >= seq.diff(t.sndEnd, t.sndNxt) && t.sndWnd > 0) {
-    // held by Nagle or cork, not by the window: the cork is let go after 200 ms as on Linux
+    // held by Nagle or cork, not by the window: a cork holds for one timeout at most, as on Linux
     if (!t.corked) return;
   }
   t.rexmit = Rexmit.PROBE;
   t.rtoStartUs = t.layer.ip.nowUs;
-  armTimer(t, Timer.REXMIT, t.corked ? 200_000 : backedOff(t));
+  armTimer(t, Timer.REXMIT, backedOff(t));
 }
 
 /** An acknowledgment came while probing. */
@@ -206,6 +206,9 @@ function onRto(t: Tcb): void {
   }
   retransmitLost(t, 1);
   armRto(t);
+  const left = t.userTimeoutMs * 1000 - unansweredUs(t);
+  if (t.userTimeoutMs > 0 && left < backedOff(t))
+    armTimer(t, Timer.REXMIT, Math.max(1, Math.ceil(left)));
 }
 
 /** Linux's tcp_out_of_resources: what nobody waits for makes room. */
@@ -223,14 +226,17 @@ function tookWindowBack(t: Tcb): boolean {
 
 /** R2 (RFC 9293 §3.8.3): so many timeouts, or the program's own limit in time (RFC 5482). */
 function expired(t: Tcb, limit: number): boolean {
-  if (t.userTimeoutMs > 0) {
-    const p = t.layer.segs;
-    const head = t.board.head;
-    const since =
-      head === NIL ? t.lastAckInUs : Math.max(t.lastAckInUs, p.firstSentUs[head] as number);
-    return t.layer.ip.nowUs - since >= t.userTimeoutMs * 1000;
-  }
+  if (t.userTimeoutMs > 0) return unansweredUs(t) >= t.userTimeoutMs * 1000;
   return t.retransmits >= limit;
+}
+
+/** How long what is out has waited for an answer. */
+function unansweredUs(t: Tcb): number {
+  const p = t.layer.segs;
+  const head = t.board.head;
+  const since =
+    head === NIL ? t.lastAckInUs : Math.max(t.lastAckInUs, p.firstSentUs[head] as number);
+  return t.layer.ip.nowUs - since;
 }
 
 function onSynTimeout(t: Tcb): void {
@@ -270,11 +276,7 @@ function mayRepeat(t: Tcb): boolean {
 function onWindowProbe(t: Tcb): void {
   if (t.packetsOut > 0) return;
   const c = t.layer.config;
-  if (t.corked && t.sndWnd > 0) {
-    t.corked = false;
-    wake(t, Ready.OUTPUT);
-    return;
-  }
+  if (sentOverride(t)) return;
   const limit = t.orphan ? c.orphanRetries : c.retries;
   const silent = t.layer.ip.nowUs - t.lastAckInUs;
   if (mustYield(t)) {
@@ -290,21 +292,26 @@ function onWindowProbe(t: Tcb): void {
     return;
   }
   count(t.layer.ip, Ctr.TcpExtTCPWinProbe);
-  const usable = seq.diff(t.sndUna + t.sndWnd, t.sndNxt);
-  const before = t.sndNxt;
-  if (usable > 0 && seq.diff(t.sndEnd, t.sndNxt) > 0) {
-    // silly-window override (§3.8.6.2.1): after the timeout, what fits goes
-    const max = t.maxWnd;
-    t.maxWnd = 1;
-    outputNew(t, 1);
-    t.maxWnd = max;
-  }
-  if (t.sndNxt !== before) return;
   sendProbe(t);
   t.probes++;
   t.backoff = Math.min(t.backoff + 1, 20);
   t.rexmit = Rexmit.PROBE;
   armTimer(t, Timer.REXMIT, backedOff(t));
+}
+
+/** After the timeout what fits goes: neither a small window (§3.8.6.2.1) nor a cork holds it. */
+function sentOverride(t: Tcb): boolean {
+  if (seq.diff(t.sndUna + t.sndWnd, t.sndNxt) <= 0) return false;
+  const before = t.sndNxt;
+  const { corked, noDelay, maxWnd } = t;
+  t.corked = false;
+  t.noDelay = true;
+  t.maxWnd = 1;
+  outputNew(t, 1);
+  t.corked = corked;
+  t.noDelay = noDelay;
+  t.maxWnd = maxWnd;
+  return t.sndNxt !== before;
 }
 
 function onDelayedAck(t: Tcb): void {
