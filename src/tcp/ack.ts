@@ -14,7 +14,13 @@ import { giveBack } from './outgoing.ts';
 import { adaptWindow, rackUpdate } from './rack.ts';
 import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
-import { controlCongestion, endReduction, enterCwr, onAcknowledgment } from './recovery.ts';
+import {
+  controlCongestion,
+  endReduction,
+  enterCwr,
+  limitDuplicates,
+  onAcknowledgment,
+} from './recovery.ts';
 import { sample } from './rtt.ts';
 import { noteReordering, takeSacks } from './sack.ts';
 import { NIL, remove, Seg } from './scoreboard.ts';
@@ -138,7 +144,7 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
     else {
       t.delivered += whole;
       noteDelivered(t, i, pass);
-      rackUpdate(t, i, (flags & Seg.EVER) !== 0);
+      rackUpdate(t, i, (flags & Seg.EVER) !== 0, false);
     }
     if ((flags & Seg.LOST) !== 0) t.lostOut -= n;
     t.packetsOut -= n;
@@ -163,7 +169,8 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
   if (!t.sackOk && pass.acked > 0) {
     // one of them filled the hole; the others were counted with their duplicate ACKs
     t.delivered -= Math.min(t.sackedOut, pass.acked - 1);
-    t.sackedOut = Math.max(0, Math.min(t.sackedOut, t.packetsOut - 1));
+    t.sackedOut = Math.max(0, t.sackedOut - (pass.acked - 1));
+    limitDuplicates(t, pass.acked);
   }
   const upTo = seq.gt(ack, t.sndEnd) ? t.sndEnd : ack;
   t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;

@@ -185,9 +185,10 @@ export function output(t: Tcb): void {
         t.frto = false;
         if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
       }
-    } else if (retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
+    } else if (!t.holdLost && retransmitLost(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
     else if (outputNew(t, ROUND_BUDGET)) wake(t, Ready.OUTPUT);
   }
+  t.holdLost = false;
   if (t.ackWish === AckWish.NOW) sendAck(t);
   settleAckTimer(t);
 }

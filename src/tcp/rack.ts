@@ -10,12 +10,14 @@ import { Ca, type Tcb } from './tcb.ts';
 import { armReorder } from './timers.ts';
 
 /** §6.2 step 2: the newest transmission known to be delivered. */
-export function rackUpdate(t: Tcb, i: number, retransmitted: boolean): void {
+export function rackUpdate(t: Tcb, i: number, retransmitted: boolean, sacked: boolean): void {
   const p = t.layer.segs;
   const sent = p.sentUs[i] as number;
   const rtt = t.layer.ip.nowUs - sent;
   // the acknowledgment of a retransmission may belong to the original: too quick to be true
   if (retransmitted && rtt < t.minRttUs) return;
+  // an ACK with blocks echoes what came in order last: its echo says nothing of what it SACKs
+  if (retransmitted && !sacked && echoesOlder(t, sent)) return;
   const end = p.end[i] as number;
   t.rackAdvanced = true;
   t.rackRttUs = rtt;
@@ -23,6 +25,13 @@ export function rackUpdate(t: Tcb, i: number, retransmitted: boolean): void {
     t.rackUs = sent;
     t.rackEndSeq = end;
   }
+}
+
+/** §6.2 step 2: the echoed timestamp is of before this retransmission: it was for the original. */
+function echoesOlder(t: Tcb, sentUs: number): boolean {
+  const o = t.layer.options;
+  if (!t.tsOk || !o.hasTs || o.tsEcr === 0) return false;
+  return ((o.tsEcr - t.tsOffset - Math.floor(sentUs / 1000)) | 0) < 0;
 }
 
 /** §6.2 step 4: how much later a later one may be overtaken. */

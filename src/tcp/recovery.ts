@@ -90,12 +90,7 @@ function headSacked(t: Tcb): boolean {
 function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
   if (!advanced) {
     if (!t.sackOk && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
-  } else {
-    // RFC 6582 §3.2 step 3: a partial acknowledgment takes what the duplicates stood for out of the
-    // count, also when it undoes the episode: else the pipe looks emptier than it is
-    if (!t.sackOk) renoPartial(t, pass);
-    if (tryUndoPartial(t, pass)) return;
-  }
+  } else if (tryUndoPartial(t, pass)) return;
   if (tryUndoDsack(t)) tryOpen(t);
   identifyLoss(t, pass);
   // the reduction is undone; if a loss is evident all the same, a new episode begins
@@ -150,13 +145,22 @@ function countReno(t: Tcb, pass: AckPass, advanced: boolean): void {
 /** A duplicate ACK of a peer without SACK means that one segment has left the network. */
 function addRenoSack(t: Tcb, n: number): void {
   const before = t.sackedOut;
-  t.sackedOut = Math.min(t.sackedOut + n, Math.max(0, t.packetsOut - Math.max(1, t.lostOut)));
+  t.sackedOut += n;
+  limitDuplicates(t, 0);
   const more = t.sackedOut - before;
   if (more > 0) t.delivered += more;
 }
 
-function renoPartial(t: Tcb, pass: AckPass): void {
-  t.sackedOut = Math.max(0, t.sackedOut - Math.max(0, pass.acked - 1));
+/**
+ * At most what is out and not missing can have drawn duplicate ACKs. More of them: segments have
+ * overtaken one another, by so many.
+ */
+export function limitDuplicates(t: Tcb, acked: number): void {
+  const most = t.packetsOut - Math.min(Math.max(t.lostOut, 1), t.packetsOut);
+  if (t.sackedOut <= most) return;
+  t.sackedOut = most;
+  t.reordering = Math.min(t.packetsOut + acked, 300);
+  t.reordersSeen++;
 }
 
 function identifyLoss(t: Tcb, pass: AckPass): void {

@@ -132,7 +132,7 @@ function markOne(t: Tcb, i: number, pass: AckPass): void {
   const start = p.start[i] as number;
   const end = p.end[i] as number;
   const n = p.segs[i] as number;
-  rackUpdate(t, i, (flags & Seg.EVER) !== 0);
+  rackUpdate(t, i, (flags & Seg.EVER) !== 0, true);
   if ((flags & Seg.RETRANS) !== 0) t.retransOut -= n;
   if ((flags & Seg.LOST) !== 0) t.lostOut -= n;
   if ((flags & Seg.EVER) === 0) {

@@ -286,6 +286,8 @@ export class Tcb {
   prrOut = 0;
   /** F-RTO's step 2b: the next output sends new data before what is marked lost. */
   newFirst = false;
+  /** The next output sends no lost data: it is not lost after all, it seems (undo.ts). */
+  holdLost = false;
   /** F-RTO (RFC 5682): a timeout that may have been spurious. */
   frto = false;
   reordering = 3;

@@ -114,7 +114,10 @@ export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
 export function tryUndoPartial(t: Tcb, pass: AckPass): boolean {
   if (!t.canUndo || !delayed(t)) return false;
   noteReordering(t, pass.priorUna);
-  if (t.retransOut > 0) return true;
+  if (t.retransOut > 0) {
+    t.holdLost = true;
+    return true;
+  }
   if (!anyRetransmitted(t)) t.retransStamp = 0;
   undoReduction(t, true);
   count(t.layer.ip, Ctr.TcpExtTCPPartialUndo);
