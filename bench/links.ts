@@ -27,7 +27,7 @@ export interface Ends {
   readonly pid: number;
 }
 
-function ip(...args: string[]): void {
+export function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
@@ -37,7 +37,7 @@ export class Links {
   #number = 0;
 
   /** A namespace `ps-<pid>-<n>`: what a killed run leaves behind is swept by the tests' set-up. */
-  #namespace(): string {
+  namespace(): string {
     const name = `ps-${process.pid}-${900 + this.#number++}`;
     ip('netns', 'add', name);
     this.#made.push(name);
@@ -50,7 +50,7 @@ export class Links {
   }
 
   /** Starts a program and waits for the word `ready` in a line of its output. */
-  async #start(command: string, args: string[]): Promise<ChildProcess> {
+  async start(command: string, args: string[]): Promise<ChildProcess> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#running.push(child);
     const lines = createInterface({ input: child.stdout });
@@ -69,8 +69,8 @@ export class Links {
 
   /** Kernel to kernel: what the device can do at most without a stack of our own. */
   async veth(client: string, mtu: number): Promise<Ends> {
-    const near = this.#namespace();
-    const far = this.#namespace();
+    const near = this.namespace();
+    const far = this.namespace();
     ip('-n', near, 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1', 'netns', far);
     for (const [name, device, address] of [
       [near, 'v0', NEAR],
@@ -82,21 +82,27 @@ export class Links {
       // A namespace may not choose cubic for itself everywhere, but for a route it may.
       ip('-n', name, 'route', 'replace', prefix, 'dev', device, 'src', address, 'congctl', 'cubic');
     }
-    const server = await this.#start('ip', ['netns', 'exec', far, client, 'serve']);
+    const server = await this.start('ip', ['netns', 'exec', far, client, 'serve']);
     return { client: near, pid: server.pid as number };
   }
 
   /** Kernel to portside, as anybody starts it. */
   async tun(mtu: number, nodeArgs: readonly string[]): Promise<Ends> {
-    const near = this.#namespace();
+    const near = this.namespace();
     const main = join(ROOT, 'dist', 'cli', 'main.js');
     const up = ['up', 'bench0', `${FAR}/24`, '--peer', NEAR, '--netns', near, '--mtu', `${mtu}`];
     const services = ['--discard', '--chargen'];
     const all = [...nodeArgs, main, ...up, ...services];
-    const stack = await this.#start(process.execPath, all);
+    const stack = await this.start(process.execPath, all);
     const route = ['route', 'replace', '10.77.0.0/24', 'dev', 'bench0', 'src', NEAR];
     ip('-n', near, ...route, 'congctl', 'cubic');
     return { client: near, pid: stack.pid as number };
+  }
+
+  /** A process that ends with the others. */
+  adopt(child: ChildProcess): ChildProcess {
+    this.#running.push(child);
+    return child;
   }
 
   /** Ends what was started, by its process id, and removes the namespaces. Idempotent. */

@@ -1,8 +1,9 @@
-// `npm run bench -- [SUITE…] [--save] [--out FILE] [--seconds N] [--list]`, and `bulk`: throughput
-// over a device, which has options of its own. See bench/README.md.
+// `npm run bench -- [SUITE…] [--save] [--out FILE] [--seconds N] [--list]`, and `bulk`
+// and `goodput`: transfers over devices, which have options of their own. See bench/README.md.
 
 import { parseArgs } from 'node:util';
 import { bulk } from './bulk.ts';
+import { goodput } from './goodput.ts';
 import { circumstances, save } from './report.ts';
 import { type Result, runSuite, type Suite } from './suite.ts';
 import { checksum } from './suites/checksum.ts';
@@ -24,7 +25,9 @@ function chosen(names: readonly string[]): readonly Suite[] {
   return names.map((name) => {
     const suite = SUITES.find((s) => s.name === name);
     if (suite !== undefined) return suite;
-    return misuse(`there is no suite '${name}': ${SUITES.map((s) => s.name).join(', ')}, bulk`);
+    return misuse(
+      `there is no suite '${name}': ${SUITES.map((s) => s.name).join(', ')}, bulk, goodput`,
+    );
   });
 }
 
@@ -42,6 +45,9 @@ async function suites(args: string[]): Promise<void> {
   if (values.list) {
     for (const { name, question } of SUITES) console.log(`${name.padEnd(10)} ${question}`);
     console.log('bulk       kernel TCP over veth, and the kernel with us over a TUN');
+    console.log(
+      'goodput    loss, delay, reordering, queues: the kernel and us through one forwarder',
+    );
     return;
   }
   const seconds = Number(values.seconds);
@@ -57,4 +63,5 @@ async function suites(args: string[]): Promise<void> {
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'bulk') await bulk(rest);
+else if (first === 'goodput') await goodput(rest);
 else await suites(process.argv.slice(2));

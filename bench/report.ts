@@ -45,6 +45,14 @@ export function save(name: string, file: string, content: Record<string, unknown
   return relative(process.cwd(), target);
 }
 
+/** Writes a text beside the figures, under bench/results/; answers its path. */
+export function saveText(name: string, text: string): string {
+  const target = join(ROOT, 'bench', 'results', name);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, text);
+  return relative(process.cwd(), target);
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;

@@ -1,0 +1,178 @@
+// `npm run bench -- goodput`: TCP over bad networks, the kernel's and ours. Each round sends through
+// the project's own forwarder twice, once from each contestant, with the same seed, to the same
+// receiver in a kernel. What counts is the ratio.
+
+import { parseArgs } from 'node:util';
+import { ALGORITHMS, type Algorithm, CELLS, type Cell } from './goodput/cells.ts';
+import { type Direction, flowsProgram, Path, type Wish } from './goodput/path.ts';
+import { holds, markdown, type Round, type Row, rowOf, svg } from './goodput/table.ts';
+import { Links } from './links.ts';
+import { circumstances, save, saveText } from './report.ts';
+
+interface Plan {
+  readonly cells: readonly Cell[];
+  readonly algorithms: readonly Algorithm[];
+  readonly directions: readonly Direction[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly jobs: number;
+  readonly seed: number;
+}
+
+/** Each round of every cell before the next round: a disturbance does not hit one cell alone. */
+function wishes(plan: Plan): Wish[] {
+  const found: Wish[] = [];
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const direction of plan.directions) {
+      for (const cell of plan.cells) {
+        for (const algorithm of plan.algorithms) {
+          if (direction === 'in' && cell.flows > 1) continue;
+          const seed = plan.seed + round;
+          found.push({ cell, algorithm, direction, seed, seconds: plan.seconds });
+        }
+      }
+    }
+  }
+  return found;
+}
+
+/** Who goes first alternates from round to round. */
+async function round(path: Path, wish: Wish): Promise<Round> {
+  const early = wish.seed % 2 === 1 ? await path.run('ours', wish) : null;
+  const kernel = await path.run('kernel', wish);
+  const ours = early ?? (await path.run('ours', wish));
+  const { cell, algorithm, direction, seed } = wish;
+  return { cell: cell.name, words: cell.words, algorithm, direction, seed, kernel, ours };
+}
+
+function total(mbps: readonly number[]): number {
+  return mbps.reduce((a, b) => a + b, 0);
+}
+
+function told(r: Round): string {
+  const kernel = total(r.kernel.mbps);
+  const ours = total(r.ours.mbps);
+  const late = `${(r.kernel.report.lateUs / 1000).toFixed(1)}/${(r.ours.report.lateUs / 1000).toFixed(1)}`;
+  return (
+    `${`${r.cell} ${r.algorithm}${r.direction === 'in' ? ' in' : ''}`.padEnd(24)}` +
+    `${String(r.seed).padStart(4)}${kernel.toFixed(2).padStart(9)}${ours.toFixed(2).padStart(9)}` +
+    `${(ours / kernel).toFixed(3).padStart(8)}` +
+    `${String(r.kernel.retrans).padStart(8)}${String(r.ours.retrans).padStart(7)}${late.padStart(10)}`
+  );
+}
+
+async function measure(links: Links, plan: Plan): Promise<Round[]> {
+  const flows = flowsProgram();
+  const paths = await Promise.all(
+    Array.from({ length: plan.jobs }, () => Path.open(links, flows, {})),
+  );
+  console.log('cell                    seed   kernel     ours   ratio  resent   ours  late ms');
+  const rest = wishes(plan);
+  const rounds: Round[] = [];
+  const work = async (path: Path): Promise<void> => {
+    for (let wish = rest.shift(); wish !== undefined; wish = rest.shift()) {
+      const done = await round(path, wish);
+      rounds.push(done);
+      console.log(told(done));
+    }
+  };
+  await Promise.all(paths.map(work));
+  return rounds;
+}
+
+/** One row for each network, algorithm and direction, in the order of the plan. */
+function rowsOf(plan: Plan, rounds: readonly Round[]): Row[] {
+  const rows: Row[] = [];
+  for (const direction of plan.directions) {
+    for (const algorithm of plan.algorithms) {
+      for (const { name } of plan.cells) {
+        const mine = rounds.filter(
+          (r) => r.cell === name && r.algorithm === algorithm && r.direction === direction,
+        );
+        if (mine.length > 0) rows.push(rowOf(mine));
+      }
+    }
+  }
+  return rows;
+}
+
+function chosen(text: string): Cell[] {
+  if (text === '') return [...CELLS];
+  const words = text.split(',');
+  const found = CELLS.filter((c) => words.some((w) => c.name.startsWith(w)));
+  if (found.length === 0) throw new Error(`--cells: ${CELLS.map((c) => c.name).join(', ')}`);
+  return found;
+}
+
+function planOf(values: Record<string, string | boolean | undefined>): Plan {
+  const number = (name: string, most: number): number => {
+    const value = Number(values[name]);
+    if (!(value > 0 && value <= most)) throw new Error(`--${name} is a number up to ${most}`);
+    return value;
+  };
+  const text = (name: string): string => `${values[name] ?? ''}`;
+  return {
+    cells: chosen(text('cells')),
+    algorithms: ALGORITHMS.filter((a) => text('algorithms').split(',').includes(a)),
+    directions: text('directions').split(',') as Direction[],
+    rounds: Math.floor(number('rounds', 1000)),
+    seconds: number('seconds', 600),
+    jobs: Math.floor(number('jobs', 16)),
+    seed: Math.floor(number('seed', 1e9)),
+  };
+}
+
+function write(plan: Plan, rows: readonly Row[], content: Record<string, unknown>): void {
+  const pick = (a: Algorithm): Row[] => rows.filter((row) => row.algorithm === a);
+  console.log(`\n${save('goodput', '', content)}`);
+  console.log(saveText('goodput.md', markdown(rows, content)));
+  for (const algorithm of plan.algorithms) {
+    const title = `Goodput with ${algorithm.toUpperCase()}, kernel and portside`;
+    console.log(saveText(`goodput-${algorithm}.svg`, svg(pick(algorithm), title)));
+  }
+}
+
+/** Runs with the words behind `goodput`; sets the exit code. */
+export async function goodput(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      cells: { type: 'string', default: '' },
+      algorithms: { type: 'string', default: 'cubic,bbr' },
+      directions: { type: 'string', default: 'out' },
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '10' },
+      jobs: { type: 'string', default: '2' },
+      seed: { type: 'string', default: '1' },
+      save: { type: 'boolean', default: false },
+      out: { type: 'string', default: '' },
+    },
+  });
+  if (process.getuid?.() !== 0) {
+    process.stderr.write('bench: goodput makes network namespaces and needs root\n');
+    process.exitCode = 1;
+    return;
+  }
+  const where = circumstances();
+  const plan = planOf(values);
+  const links = new Links();
+  const stop = (): void => {
+    void links.close().then(() => process.exit(130));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    const rounds = await measure(links, plan);
+    const rows = rowsOf(plan, rounds);
+    console.log(`\n${markdown(rows, where)}`);
+    if (rows.some((row) => !holds(row))) console.log('some cells are below the bar');
+    const { seconds, jobs } = plan;
+    const light = rounds.map((r) => ({ ...r, ours: { ...r.ours, sent: {} } }));
+    if (values.save) write(plan, rows, { ...where, seconds, jobs, rows, rounds: light });
+    if (values.out !== '') save('', values.out, { ...where, seconds, jobs, rows, rounds });
+  } finally {
+    await links.close();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
