@@ -30,6 +30,7 @@ export class AckPass {
   flags = 0;
   priorUna = 0;
   priorDelivered = 0;
+  /** `Tcb.lost` before. */
   priorLost = 0;
   priorInFlight = 0;
   priorPacketsOut = 0;

@@ -45,7 +45,7 @@ export function acceptableAck(t: Tcb, ack: number): number {
 export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   const layer = t.layer;
   const pass = layer.pass;
-  pass.begin(t.sndUna, t.delivered, t.lostOut, inFlight(t), t.packetsOut);
+  pass.begin(t.sndUna, t.delivered, t.lost, inFlight(t), t.packetsOut);
   t.rackAdvanced = false;
   const priorFack = t.sackedOut === 0 ? t.sndUna : t.fackSeq;
   if (rx.dataLen > 0) pass.flags |= AckFlag.DATA;
@@ -184,8 +184,8 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
     t.written += tokens;
     wake(t, Ready.WRITTEN);
   }
-  // the send buffer holds two windows, so that the program is never what limits it
-  const wanted = 2 * t.cwnd * t.mss;
+  // two windows, and as much again for what waits behind a hole: the program never limits it
+  const wanted = 4 * t.cwnd * t.mss;
   if (wanted > t.sndBuf && t.wantedSndBuf === 0 && !layer.ip.memory.pressed)
     t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
   if (t.wantsRoom) wake(t, Ready.WRITABLE);

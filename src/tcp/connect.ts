@@ -29,15 +29,10 @@ export function openActive(t: Tcb): boolean {
   t.sndEnd = t.sndNxt;
   count(layer.ip, Ctr.TcpActiveOpens);
   setState(t, State.SYN_SENT);
-  if (t.fastOpen) {
-    // the SYN goes in the drain of this turn: what the program writes until then can ride on it
-    t.synPending = true;
-    wake(t, Ready.OUTPUT);
-    return true;
-  }
-  sendSyn(t, false, false);
-  armRto(t);
-  if (!layer.draining) layer.onWork();
+  // The SYN goes in the drain of this turn: the clock has moved by then (that of an idle stack is
+  // old, and the RTT would count from there), and with Fast Open what is written rides on it.
+  t.synPending = true;
+  wake(t, Ready.OUTPUT);
   return true;
 }
 

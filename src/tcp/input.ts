@@ -133,6 +133,10 @@ function synchronizedSegment(t: Tcb, rx: Rx): Verdict {
     if (!o.hasTs) return drop(layer.ip, rx, Drop.TCP_RFC7323_PAWS);
     if (stale(t, o.tsVal) && !isRetransmittedSyn(t, rx)) {
       count(layer.ip, Ctr.TcpExtPAWSEstab);
+      // overtaken by its own retransmission: the sender has to hear that this was needless
+      if (rx.dataLen > 0 && seq.lt(rx.segSeq, t.rcvNxt)) {
+        noteDuplicate(t, rx.segSeq, seq.min(rx.segSeq + rx.dataLen, t.rcvNxt));
+      }
       duplicateAck(t, rx, Ctr.TcpExtTCPACKSkippedPAWS);
       return drop(layer.ip, rx, Drop.TCP_RFC7323_PAWS);
     }

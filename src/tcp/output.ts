@@ -259,6 +259,7 @@ function sendRounds(t: Tcb, budget: number): boolean {
     const last = seq.diff(t.sndEnd, t.sndNxt) === len;
     const fin = t.finQueued && !t.finSent && last && finFits(t, len);
     if (len <= 0 && !fin) {
+      t.paceHeld = false;
       if (n === 0 && t.packetsOut === 0) armProbe(t);
       return false;
     }

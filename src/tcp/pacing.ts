@@ -2,17 +2,26 @@
 // controller sets the rate (BBR), or the program does; 0 = as the window allows.
 // @hot
 
-import type { Tcb } from './tcb.ts';
+import { segments, type Tcb } from './tcb.ts';
 import { armTimer, Timer } from './tcp.ts';
 
 /** What leaves at once: about a millisecond's worth, at least two segments (as Linux sizes TSO). */
 const BURST_US = 1000;
+
+/**
+ * How late a turn may come and still send all that was due: an event loop's timers are a millisecond
+ * coarse and a busy machine makes them later, which must not make the flow slower than its rate. At
+ * most half of a round trip, so that the burst stays small against the path.
+ */
+const LATE_MIN_US = 2000;
+const LATE_MAX_US = 20_000;
 
 /** Whether a segment has to wait; arms the timer when it does. */
 export function mustWait(t: Tcb): boolean {
   if (t.pacingRate === 0) return false;
   const wait = t.paceUs - t.layer.ip.nowUs;
   if (wait < 1) return false;
+  t.paceHeld = true;
   armTimer(t, Timer.PACE, Math.ceil(wait));
   return true;
 }
@@ -24,12 +33,21 @@ export function burstLimit(t: Tcb): number {
   return Math.max(2, Math.floor(octets / t.mss)) * t.mss;
 }
 
+/** Octets of IP and TCP headers of each segment with data. */
+export function headers(t: Tcb): number {
+  return t.headerOctets + (t.tsOk ? 12 : 0);
+}
+
 /** `octets` have left: when the next may. */
 export function notePaced(t: Tcb, octets: number): void {
   if (t.pacingRate === 0) return;
   const now = t.layer.ip.nowUs;
-  const cost = ((octets + t.headerOctets) * 1e6) / t.pacingRate;
-  // a late timer earns back at most half of what it lost
-  const credit = Math.min(cost / 2, Math.max(0, now - t.paceUs));
-  t.paceUs = Math.max(now, t.paceUs) + cost - (t.paceUs > 0 ? credit : 0);
+  const cost = ((octets + segments(t, octets) * headers(t)) * 1e6) / t.pacingRate;
+  if (t.paceUs === 0) t.paceUs = now;
+  // Only the clock held it back: what the clock lost is made up. Otherwise (the window was shut, the
+  // program had nothing) at most half of a burst, as on Linux.
+  const half = t.srttUs / 2;
+  const most = half < LATE_MIN_US ? LATE_MIN_US : half > LATE_MAX_US ? LATE_MAX_US : half;
+  const earliest = now - (t.paceHeld ? most : cost / 2);
+  t.paceUs = (t.paceUs > earliest ? t.paceUs : earliest) + cost;
 }

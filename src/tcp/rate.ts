@@ -62,6 +62,8 @@ export function sampleRate(t: Tcb, pass: AckPass): void {
  */
 export function checkAppLimited(t: Tcb): void {
   const unsent = (t.sndEnd - t.sndNxt) | 0;
+  // a program that waits for room in the buffer is not what limits
+  if (t.wantsRoom) return;
   if (unsent >= t.mss || inFlight(t) >= t.cwnd || t.lostOut > t.retransOut) return;
   t.appLimited = Math.max(t.delivered + inFlight(t), 1);
 }

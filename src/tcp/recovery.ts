@@ -29,6 +29,7 @@ export function markLost(t: Tcb, i: number): void {
   const flags = p.flags[i] as number;
   if ((flags & Seg.SACKED) !== 0) return;
   const n = p.segs[i] as number;
+  if ((flags & (Seg.LOST | Seg.RETRANS)) !== Seg.LOST) t.lost += n;
   if ((flags & Seg.RETRANS) !== 0) {
     t.retransOut -= n;
     count(t.layer.ip, Ctr.TcpExtTCPLostRetransmit, n);
@@ -164,7 +165,7 @@ export function limitDuplicates(t: Tcb, acked: number): void {
 }
 
 function identifyLoss(t: Tcb, pass: AckPass): void {
-  const before = t.lostOut;
+  const before = t.lost;
   if (t.sackOk) {
     if (t.packetsOut > t.sackedOut) detectLosses(t);
   } else if (
@@ -172,7 +173,7 @@ function identifyLoss(t: Tcb, pass: AckPass): void {
   ) {
     loseHead(t);
   }
-  if (t.lostOut > before) pass.flags |= AckFlag.LOST;
+  if (t.lost > before) pass.flags |= AckFlag.LOST;
 }
 
 /** Without SACK only the first segment is known to be missing. */

@@ -24,6 +24,7 @@ export function retransmitLost(t: Tcb, budget: number): boolean {
     const quota = t.cwnd - inFlight(t);
     if (quota <= 0) {
       t.cwndLimited = true;
+      t.paceHeld = false;
       return false;
     }
     if (left-- === 0) return true;

@@ -268,6 +268,8 @@ export class Tcb {
   packetsOut = 0;
   sackedOut = 0;
   lostOut = 0;
+  /** All segments that were ever marked lost, retransmissions lost again included. */
+  lost = 0;
   retransOut = 0;
   delivered = 0;
   /** Delivered while the peer echoed congestion marks. */
@@ -315,6 +317,8 @@ export class Tcb {
   maxPacingRate = 0;
   /** Earliest time of the next departure. */
   paceUs = 0;
+  /** Pacing alone held the last segment back: its timer may come late. */
+  paceHeld = false;
   headerOctets = 40;
   /** The last delivery rate sample, octets per second. */
   rate = 0;

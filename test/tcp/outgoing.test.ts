@@ -29,6 +29,7 @@ describe('a queue and a scoreboard', () => {
   test('are lent with the first octet and come back with the last acknowledgment', () => {
     const { open, run } = pair();
     const s = open();
+    run(500); // the SYN goes in the turn that follows
     expect(s.tcb.board).not.toBe(NO_BOARD);
     run(1_000_000);
     expect(s.tcb.queue).toBe(NO_QUEUE);

@@ -4,7 +4,8 @@
 // @hot
 
 import { below } from '../../base/random.ts';
-import { AckFlag, type AckPass } from '../ack-pass.ts';
+import type { AckPass } from '../ack-pass.ts';
+import { headers } from '../pacing.ts';
 import { Ca, inFlight, type Tcb } from '../tcb.ts';
 import type { CongestionMemory, Controller } from './controller.ts';
 
@@ -19,8 +20,14 @@ const BW_ROUNDS = 10;
 const MIN_RTT_WINDOW_US = 10_000_000;
 const PROBE_RTT_US = 200_000;
 const MIN_CWND = 4;
+/** Octets per second below which a burst is one segment. */
+const SLOW_RATE = 150_000;
 const FULL_BW = 1.25;
 const FULL_ROUNDS = 3;
+/** Acknowledgments come in clumps: room for the largest of ten rounds, of at most this long. */
+const CLUMP_ROUNDS = 5;
+const CLUMP_MAX_US = 100_000;
+const CLUMP_SEGMENTS = 1 << 20;
 /** Pace one percent below the estimate, so that no queue builds up by rounding. */
 const MARGIN = 0.99;
 
@@ -49,6 +56,13 @@ class BbrMemory implements CongestionMemory {
   conserving = false;
   idleRestart = false;
   hasRtt = false;
+  /** Segments acknowledged in this clump, and since when. */
+  clump = 0;
+  clumpUs = 0;
+  /** Largest surplus over what `bw` explains, of the rounds before and of these. */
+  surplusBefore = 0;
+  surplus = 0;
+  surplusRounds = 0;
 }
 
 function memory(t: Tcb): BbrMemory {
@@ -64,6 +78,7 @@ class Bbr implements Controller {
     m.roundDelivered = t.delivered;
     if (Number.isFinite(t.minRttUs)) m.minRttUs = t.minRttUs;
     m.minRttAtUs = t.layer.ip.nowUs;
+    m.clumpUs = m.minRttAtUs;
     t.ssthresh = 0x7fffffff;
     initialPacing(t, m);
     return m;
@@ -115,7 +130,12 @@ function grownMemory(): BbrMemory {
 function initialPacing(t: Tcb, m: BbrMemory): void {
   const rtt = t.srttUs > 0 ? t.srttUs : 1000;
   m.hasRtt = t.srttUs > 0;
-  t.pacingRate = limited(t, (HIGH_GAIN * MARGIN * t.cwnd * t.mss * 1e6) / rtt);
+  t.pacingRate = limited(t, (HIGH_GAIN * MARGIN * t.cwnd * wireMss(t) * 1e6) / rtt);
+}
+
+/** A segment with its headers: rates are of what the wire carries. */
+function wireMss(t: Tcb): number {
+  return t.mss + headers(t);
 }
 
 function limited(t: Tcb, rate: number): number {
@@ -124,13 +144,14 @@ function limited(t: Tcb, rate: number): number {
 
 function setPacing(t: Tcb, m: BbrMemory, gain: number): void {
   if (!m.hasRtt && t.srttUs > 0) initialPacing(t, m);
-  const rate = limited(t, gain * m.bw * 1e6 * t.mss * MARGIN);
+  const rate = limited(t, gain * m.bw * 1e6 * wireMss(t) * MARGIN);
   // until the pipe is full a lower estimate must not slow the search down
   if (m.bw > 0 && (m.full || rate > t.pacingRate)) t.pacingRate = rate;
 }
 
 function updateModel(t: Tcb, m: BbrMemory, pass: AckPass): void {
   updateBandwidth(t, m, pass);
+  updateClump(t, m, pass);
   updateCycle(t, m, pass);
   checkFull(m, pass);
   checkDrain(t, m);
@@ -157,19 +178,55 @@ function updateBandwidth(t: Tcb, m: BbrMemory, pass: AckPass): void {
   m.bw = most;
 }
 
+/** How much more is acknowledged at once than the bandwidth explains: Wi-Fi, GRO, batches. */
+function updateClump(t: Tcb, m: BbrMemory, pass: AckPass): void {
+  const acked = t.delivered - pass.priorDelivered;
+  if (acked <= 0 || pass.rateSegments < 0 || pass.intervalUs <= 0) return;
+  if (m.roundStart && ++m.surplusRounds >= CLUMP_ROUNDS) {
+    m.surplusRounds = 0;
+    m.surplusBefore = m.surplus;
+    m.surplus = 0;
+  }
+  let expected = m.bw * (t.deliveredUs - m.clumpUs);
+  if (m.clump <= expected || m.clump + acked >= CLUMP_SEGMENTS) {
+    m.clump = 0;
+    m.clumpUs = t.deliveredUs;
+    expected = 0;
+  }
+  m.clump += acked;
+  const surplus = Math.min(Math.floor(m.clump - expected), t.cwnd);
+  if (surplus > m.surplus) m.surplus = surplus;
+}
+
+/** Room in the window for such clumps, once the pipe is known to be full. */
+function clumpRoom(m: BbrMemory): number {
+  if (!m.full) return 0;
+  return Math.min(Math.max(m.surplus, m.surplusBefore), Math.floor(m.bw * CLUMP_MAX_US));
+}
+
 /** Bandwidth-delay product times gain, in segments, with room for aggregated acknowledgments. */
-function inflightTarget(t: Tcb, m: BbrMemory, gain: number): number {
+function inflightTarget(t: Tcb, m: BbrMemory, gain: number, room: number): number {
   if (m.minRttUs === Infinity || m.bw === 0) return t.layer.config.initialCwnd;
-  const bdp = Math.ceil(m.bw * m.minRttUs * gain);
-  return quantized(t, m, bdp, gain);
+  return quantized(t, m, Math.ceil(m.bw * m.minRttUs * gain) + room);
+}
+
+/** What will be in flight when the next segment may leave (pacing may hold it for a while). */
+function inflightAtDeparture(t: Tcb, m: BbrMemory, now: number): number {
+  const wait = Math.max(0, t.paceUs - t.layer.ip.nowUs);
+  const then = now + (m.pacingGain > 1 ? burstSegments(t) : 0);
+  return Math.max(0, then - Math.floor(m.bw * wait));
+}
+
+function burstSegments(t: Tcb): number {
+  const segs = Math.floor(t.pacingRate / 1000 / t.mss);
+  return Math.min(Math.max(segs, t.pacingRate < SLOW_RATE ? 1 : 2), 44);
 }
 
 /** Enough for a few bursts in flight, and an even number, so that delayed ACKs do not stall. */
-function quantized(t: Tcb, m: BbrMemory, segs: number, gain: number): number {
-  const burst = Math.max(2, Math.floor(t.pacingRate / 1000 / t.mss));
-  let n = segs + 3 * Math.min(burst, 44);
+function quantized(t: Tcb, m: BbrMemory, segs: number): number {
+  let n = segs + 3 * burstSegments(t);
   n = (n + 1) & ~1;
-  if (m.mode === Mode.PROBE_BW && gain > 1) n += 2;
+  if (m.mode === Mode.PROBE_BW && m.cycle === 0) n += 2;
   return n;
 }
 
@@ -178,11 +235,11 @@ function updateCycle(t: Tcb, m: BbrMemory, pass: AckPass): void {
   const now = t.layer.ip.nowUs;
   const long = now - m.cycleUs > m.minRttUs;
   const gain = m.pacingGain;
-  const was = pass.priorInFlight;
+  const was = inflightAtDeparture(t, m, pass.priorInFlight);
   let next = long;
   if (gain > 1) {
-    next = long && (t.lostOut > pass.priorLost || was >= inflightTarget(t, m, gain));
-  } else if (gain < 1) next = long || was <= inflightTarget(t, m, 1);
+    next = long && (t.lost > pass.priorLost || was >= inflightTarget(t, m, gain, 0));
+  } else if (gain < 1) next = long || was <= inflightTarget(t, m, 1, 0);
   if (!next) return;
   m.cycle = (m.cycle + 1) % CYCLE.length;
   m.cycleUs = now;
@@ -205,16 +262,17 @@ function checkDrain(t: Tcb, m: BbrMemory): void {
     m.mode = Mode.DRAIN;
     m.pacingGain = DRAIN_GAIN;
     m.cwndGain = HIGH_GAIN;
-    t.ssthresh = inflightTarget(t, m, 1);
+    t.ssthresh = inflightTarget(t, m, 1, 0);
   }
-  if (m.mode === Mode.DRAIN && inFlight(t) <= inflightTarget(t, m, 1)) enterProbeBw(t, m);
+  if (m.mode !== Mode.DRAIN) return;
+  if (inflightAtDeparture(t, m, inFlight(t)) <= inflightTarget(t, m, 1, 0)) enterProbeBw(t, m);
 }
 
 function enterProbeBw(t: Tcb, m: BbrMemory): void {
   m.mode = Mode.PROBE_BW;
   m.cwndGain = CWND_GAIN;
   // any phase but the draining one, at random, so that flows do not probe together
-  m.cycle = (CYCLE.length - 1 - below(t.layer.random, CYCLE.length - 1)) % CYCLE.length;
+  m.cycle = (CYCLE.length - below(t.layer.random, CYCLE.length - 1)) % CYCLE.length;
   m.cycleUs = t.layer.ip.nowUs;
   m.pacingGain = CYCLE[m.cycle] as number;
 }
@@ -267,7 +325,7 @@ function saveCwnd(t: Tcb, m: BbrMemory): void {
 function setCwnd(t: Tcb, m: BbrMemory, pass: AckPass): void {
   const acked = t.delivered - pass.priorDelivered;
   if (acked > 0 && !recovering(t, m, pass, acked)) {
-    const target = inflightTarget(t, m, m.cwndGain);
+    const target = inflightTarget(t, m, m.cwndGain, clumpRoom(m));
     if (m.full) t.cwnd = Math.min(t.cwnd + acked, target);
     else if (t.cwnd < target || t.delivered < t.layer.config.initialCwnd) t.cwnd += acked;
     t.cwnd = Math.max(t.cwnd, MIN_CWND);
@@ -278,7 +336,7 @@ function setCwnd(t: Tcb, m: BbrMemory, pass: AckPass): void {
 
 /** Packet conservation in the first round of recovery; true: cwnd is set. */
 function recovering(t: Tcb, m: BbrMemory, pass: AckPass, acked: number): boolean {
-  const lost = (pass.flags & AckFlag.LOST) !== 0 ? Math.max(0, t.lostOut - pass.priorLost) : 0;
+  const lost = t.lost - pass.priorLost;
   const prior = m.priorCa;
   if (lost > 0) t.cwnd = Math.max(t.cwnd - lost, 1);
   if (t.ca === Ca.RECOVERY && prior !== Ca.RECOVERY) {
