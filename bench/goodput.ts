@@ -4,7 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { ALGORITHMS, type Algorithm, CELLS, type Cell } from './goodput/cells.ts';
-import { type Direction, flowsProgram, Path, type Wish } from './goodput/path.ts';
+import { type Direction, flowsProgram, Path, type Run, type Wish } from './goodput/path.ts';
 import { holds, markdown, type Round, type Row, rowOf, svg } from './goodput/table.ts';
 import { Links } from './links.ts';
 import { circumstances, save, saveText } from './report.ts';
@@ -52,7 +52,8 @@ function total(mbps: readonly number[]): number {
 function told(r: Round): string {
   const kernel = total(r.kernel.mbps);
   const ours = total(r.ours.mbps);
-  const late = `${(r.kernel.report.lateUs / 1000).toFixed(1)}/${(r.ours.report.lateUs / 1000).toFixed(1)}`;
+  const ms = (run: Run): string => (run.report.lateUs / 1000).toFixed(1);
+  const late = `${ms(r.kernel)}/${ms(r.ours)}`;
   return (
     `${`${r.cell} ${r.algorithm}${r.direction === 'in' ? ' in' : ''}`.padEnd(24)}` +
     `${String(r.seed).padStart(4)}${kernel.toFixed(2).padStart(9)}${ours.toFixed(2).padStart(9)}` +

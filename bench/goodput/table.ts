@@ -112,7 +112,8 @@ export function markdown(rows: readonly Row[], circumstances: Record<string, unk
     verdict,
     '',
     `Medians of ${Math.min(...rows.map((r) => r.rounds))} or more rounds. ${date}, commit ` +
-      `${commit}, Linux ${kernel}, ${cpus} × ${cpu}, load at the start ${Number(loadBefore).toFixed(2)}.`,
+      `${commit}, Linux ${kernel}, ${cpus} × ${cpu}, load at the start ` +
+      `${Number(loadBefore).toFixed(2)}.`,
     '',
   ].join('\n');
 }

@@ -9,8 +9,8 @@ import { armTimer, Timer } from './tcp.ts';
 const BURST_US = 1000;
 
 /**
- * How late a turn may come and still send all that was due: an event loop's timers are a millisecond
- * coarse and a busy machine makes them later, which must not make the flow slower than its rate. At
+ * How late a turn may come and still send all that was due: timers of an event loop are coarse by
+ * a millisecond and late on a busy machine, which must not make the flow slower than its rate. At
  * most half of a round trip, so that the burst stays small against the path.
  */
 const LATE_MIN_US = 2000;

@@ -19,6 +19,8 @@ export interface BulkOptions {
   /** Octets to send; default without end. */
   total?: number;
   mtu?: number;
+  /** Least time between two turns of the sender and of the receiver, µs: busy event loops. */
+  turnUs?: readonly [number, number];
   /** Of the receiver, octets. */
   receiveBuffer?: number;
 }
@@ -46,8 +48,10 @@ export class Bulk {
 
   constructor(o: BulkOptions) {
     this.world = new World({ seed: o.seed ?? 1 });
-    this.a = this.world.host('a', { addresses: ['10.0.0.1/24'], config: o.config ?? {} });
-    this.b = this.world.host('b', { addresses: ['10.0.0.2/24'] });
+    const [turnA, turnB] = o.turnUs ?? [0, 0];
+    const config = o.config ?? {};
+    this.a = this.world.host('a', { addresses: ['10.0.0.1/24'], config, turnUs: turnA });
+    this.b = this.world.host('b', { addresses: ['10.0.0.2/24'], turnUs: turnB });
     const back = { delayUs: o.there.delayUs ?? 0 };
     const mtu = o.mtu === undefined ? {} : { mtu: o.mtu };
     const cable = this.world.link(this.a, this.b, [o.there, back], mtu);

@@ -1,6 +1,7 @@
 // Active and simultaneous opens, their retransmission and their refusals.
 
 import { describe, expect, test } from 'vitest';
+import { World } from '../../src/sim/world.ts';
 import { runScript } from '../kit/script.ts';
 
 const CONNECT = `
@@ -9,6 +10,30 @@ const CONNECT = `
 `;
 
 describe('an active open', () => {
+  test('of a stack that was idle counts its round trip from the SYN, not from long ago (RFC 6298 §2.2)', () => {
+    const world = new World({ seed: 3 });
+    const a = world.host('a', { addresses: ['10.0.0.1/24'] });
+    const b = world.host('b', { addresses: ['10.0.0.2/24'] });
+    world.link(a, b, { delayUs: 5000 });
+    const nobody = {
+      opened() {},
+      data() {},
+      ended() {},
+      writable() {},
+      written() {},
+      closed() {},
+    };
+    b.stack.listen({ port: 80, handler: { accept: () => nobody } });
+    world.run();
+    // four seconds in which nothing calls the stack: its clock stands still
+    world.clock.moveTo(world.clock.nowUs() + 4_000_000);
+    const s = a.stack.connect({ address: '10.0.0.2', port: 80, handler: nobody });
+    world.run({ untilUs: world.clock.nowUs() + 50_000 });
+    expect(s.info().rtt).toBe(10_000);
+    expect(s.info().min_rtt).toBe(10_000);
+    expect(a.stack.counters.get('TcpExtTCPTimeouts')).toBe(0);
+  });
+
   test('sends MSS, SACK-permitted, timestamps and window scale, window unscaled (RFC 9293 MUST-14)', () => {
     runScript(`
       0 connect 80

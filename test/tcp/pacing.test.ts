@@ -40,6 +40,18 @@ function sentBy(segments: readonly Seen[], ms: number): number {
 }
 
 describe('a maximum pacing rate', () => {
+  test('is kept by an event loop whose turns come late (RFC 9002 §7.7)', () => {
+    const flow = new Bulk({
+      there: { delayUs: 20_000, rate: 12_500_000 },
+      turnUs: [5000, 0],
+    });
+    flow.socket.setMaxPacingRate(1_000_000);
+    const goodput = flow.goodput(1000, 3000);
+    // 1,448 of 1,500 octets are payload
+    expect(goodput).toBeGreaterThan(940_000);
+    expect(goodput).toBeLessThanOrEqual(970_000);
+  });
+
   test('spreads a window over time: never more than the rate allows and one burst (Linux SO_MAX_PACING_RATE)', () => {
     const bench = opened(20_000);
     bench.call('write', ['10000']);

@@ -5,6 +5,16 @@ import { runScript } from '../kit/script.ts';
 import { PLAIN, packet, STAMPED } from './openings.ts';
 
 describe('timestamps', () => {
+  test('too old on data that came already: D-SACK tells that it was needless (RFC 2883 §4)', () => {
+    runScript(`${STAMPED}
+      +0 < P. 1:11(10) ack 1 win 65535 <nop,nop,TS val 300 ecr 700>
+      +0~+.2 > . 1:1(0) ack 11 <nop,nop,TS val . ecr 300>
+      +0 < P. 1:11(10) ack 1 win 65535 <nop,nop,TS val 250 ecr 700>
+      +0 > . 1:1(0) ack 11 <nop,nop,TS val . ecr 300,nop,nop,sack 1:11>
+      +0 expect counter TcpExtPAWSEstab 1
+    `);
+  });
+
   test('stand on every segment once agreed (RFC 7323 §3.2)', () => {
     runScript(`${STAMPED}
       +0 write(100)

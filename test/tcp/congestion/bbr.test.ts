@@ -97,6 +97,35 @@ describe('BBR', () => {
     expect(small.info.pacing_rate).toBeGreaterThan(PAYLOAD * 0.7);
   });
 
+  test('five percent of loss over 100 ms leave four fifths of the path (BBR §1)', () => {
+    const there = { rate: RATE, delayUs: 50_000, queue: 125_000, loss: 0.05 };
+    const flow = new Bulk({ there, controller: bbr, seed: 5 });
+    expect(flow.goodput(4000, 9000)).toBeGreaterThan(PAYLOAD * 0.8);
+  });
+
+  test('begins to probe in any phase but the one that drains (BBR §4.3.4.3)', () => {
+    const phases = new Set<number>();
+    for (let seed = 1; seed <= 12; seed++) {
+      const flow = new Bulk({ there: PATH, controller: bbr, seed });
+      const memory = (): { mode: number; cycle: number } =>
+        flow.socket.tcb.congestionMemory as unknown as { mode: number; cycle: number };
+      expect(flow.when(() => flow.info.state === 'ESTAB' && memory().mode === 2, 3000)).toBe(true);
+      phases.add(memory().cycle);
+    }
+    expect(phases.has(1)).toBe(false);
+    expect(phases.size).toBeGreaterThan(3);
+  });
+
+  test('has room for acknowledgments that come in clumps (BBR update-ack-aggregation)', () => {
+    const flow = new Bulk({
+      there: { rate: RATE, delayUs: 10_000, queue: 100_000 },
+      controller: bbr,
+      turnUs: [0, 40_000],
+    });
+    // two round trips of acknowledgments at once: more than the window of two products holds
+    expect(flow.goodput(2000, 6000)).toBeGreaterThan(PAYLOAD * 0.9);
+  });
+
   test('goes on after a timeout (BBR §4.2.4)', () => {
     const flow = new Bulk({ there: PATH, controller: bbr });
     const start = flow.world.clock.nowUs();
