@@ -44,8 +44,8 @@ export function notePaced(t: Tcb, octets: number): void {
   const now = t.layer.ip.nowUs;
   const cost = ((octets + segments(t, octets) * headers(t)) * 1e6) / t.pacingRate;
   if (t.paceUs === 0) t.paceUs = now;
-  // Only the clock held it back: what the clock lost is made up. Otherwise (the window was shut, the
-  // program had nothing) at most half of a burst, as on Linux.
+  // Only the clock held it back: what the clock lost is made up. Otherwise (the window was shut,
+  // the program had nothing) at most half of a burst, as on Linux.
   const half = t.srttUs / 2;
   const most = half < LATE_MIN_US ? LATE_MIN_US : half > LATE_MAX_US ? LATE_MAX_US : half;
   const earliest = now - (t.paceHeld ? most : cost / 2);
