@@ -1,5 +1,5 @@
-// `npm run bench -- goodput`: TCP over bad networks, the kernel's and ours. Each round sends through
-// the project's own forwarder twice, once from each contestant, with the same seed, to the same
+// `npm run bench -- goodput`: TCP over bad networks, the kernel's and ours. Each round sends twice
+// through the project's own forwarder, once from each contestant, with the same seed, to the same
 // receiver in a kernel. What counts is the ratio.
 
 import { parseArgs } from 'node:util';
@@ -54,12 +54,17 @@ function told(r: Round): string {
   const ours = total(r.ours.mbps);
   const ms = (run: Run): string => (run.report.lateUs / 1000).toFixed(1);
   const late = `${ms(r.kernel)}/${ms(r.ours)}`;
-  return (
-    `${`${r.cell} ${r.algorithm}${r.direction === 'in' ? ' in' : ''}`.padEnd(24)}` +
-    `${String(r.seed).padStart(4)}${kernel.toFixed(2).padStart(9)}${ours.toFixed(2).padStart(9)}` +
-    `${(ours / kernel).toFixed(3).padStart(8)}` +
-    `${String(r.kernel.retrans).padStart(8)}${String(r.ours.retrans).padStart(7)}${late.padStart(10)}`
-  );
+  const name = `${r.cell} ${r.algorithm}${r.direction === 'in' ? ' in' : ''}`;
+  const figures: [string, number][] = [
+    [`${r.seed}`, 4],
+    [kernel.toFixed(2), 9],
+    [ours.toFixed(2), 9],
+    [(ours / kernel).toFixed(3), 8],
+    [`${r.kernel.retrans}`, 8],
+    [`${r.ours.retrans}`, 7],
+    [late, 10],
+  ];
+  return name.padEnd(24) + figures.map(([text, width]) => text.padStart(width)).join('');
 }
 
 async function measure(links: Links, plan: Plan): Promise<Round[]> {
