@@ -2,12 +2,12 @@
 // (RFC 4987 §3.6). Used only under overflow.
 
 import { Drop } from '../base/drop.ts';
-import { sipHash } from '../base/hash.ts';
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { EcnMode } from './ecn.ts';
 import { establishFromCookie } from './input.ts';
+import { timestampOffsetOf } from './isn.ts';
 import { embryo, type Listener } from './listen.ts';
 import { answerSegment, refuse } from './refuse.ts';
 import { TS_MASK } from './syn-cookies.ts';
@@ -21,6 +21,19 @@ function ownScale(layer: TcpLayer, listener: Listener): number {
   let scale = 0;
   while (scale < 14 && limit >> scale > 0xffff) scale++;
   return scale;
+}
+
+function ownMss(layer: TcpLayer, listener: Listener, rx: Rx): number {
+  const link = layer.ip.links[rx.linkId];
+  const mtu = link === null || link === undefined ? 576 : link.mtu;
+  const most = mtu - (rx.family === 4 ? 40 : 60);
+  return listener.maxSegment > 0 ? Math.min(most, listener.maxSegment) : most;
+}
+
+/** The window of a SYN-ACK that nobody remembers: the same when the cookie comes home. */
+function ownWindow(layer: TcpLayer, listener: Listener): number {
+  const fixed = listener.receiveBuffer;
+  return Math.min(fixed > 0 ? fixed : layer.config.rcvBufInitial, 0xffff);
 }
 
 function keyOf(layer: TcpLayer, rx: Rx): Int32Array {
@@ -45,23 +58,18 @@ export function sendCookie(layer: TcpLayer, listener: Listener, rx: Rx): Verdict
   const reply = layer.reply;
   const setup = (rx.segFlags & (Flag.ECE | Flag.CWR)) === (Flag.ECE | Flag.CWR);
   const ecn = setup && c.ecn !== EcnMode.OFF && o.hasTs && c.timestamps;
-  const link = layer.ip.links[rx.linkId];
-  const mtu = link === null || link === undefined ? 576 : link.mtu;
-  const most = mtu - (rx.family === 4 ? 40 : 60);
-  const ownMss = listener.maxSegment > 0 ? Math.min(most, listener.maxSegment) : most;
-  const buffer = listener.receiveBuffer > 0 ? listener.receiveBuffer : c.rcvBufInitial;
   reply.seq = layer.cookies.make(keyOf(layer, rx), rx.segSeq, o.mss > 0 ? o.mss : 536, now);
   reply.ack = (rx.segSeq + 1) | 0;
   reply.flags = Flag.SYN | Flag.ACK | (ecn ? Flag.ECE : 0);
-  reply.window = Math.min(buffer, 0xffff);
-  reply.mss = ownMss;
+  reply.window = ownWindow(layer, listener);
+  reply.mss = ownMss(layer, listener, rx);
   reply.hasTs = o.hasTs && c.timestamps;
   // without timestamps there is no place for the rest: neither scale nor SACK
   reply.sackOk = reply.hasTs && o.sackOk && c.sack;
   reply.wscale = reply.hasTs && o.wscale >= 0 && c.windowScale ? ownScale(layer, listener) : -1;
   reply.tsEcr = o.tsVal;
   // the connection's own keyed offset, without the bits that carry the options
-  const offset = sipHash(layer.tsKey, keyOf(layer, rx), 9) & ~TS_MASK;
+  const offset = timestampOffsetOf(layer, keyOf(layer, rx)) & ~TS_MASK;
   reply.tsVal = layer.cookies.stamp((Math.floor(now / 1000) + offset) | 0, o, ecn);
   count(layer.ip, Ctr.TcpExtTCPReqQFullDoCookies);
   count(layer.ip, Ctr.TcpExtSyncookiesSent);
@@ -104,5 +112,8 @@ export function cookieAck(layer: TcpLayer, listener: Listener, rx: Rx): Verdict 
   t.fackSeq = t.sndUna;
   t.tsOffset &= ~TS_MASK;
   t.ecnOk = ecn;
+  // What the SYN-ACK has promised holds, to the octet (SHLD-14).
+  t.rcvWnd = ownWindow(layer, listener);
+  t.rcvScale = t.wsOk ? ownScale(layer, listener) : 0;
   return establishFromCookie(t, rx);
 }

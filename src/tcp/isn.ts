@@ -24,9 +24,13 @@ export function initialSequence(t: Tcb): number {
 }
 
 export function timestampOffset(t: Tcb): number {
-  const tcp = t.layer;
+  return timestampOffsetOf(t.layer, flowKey(t.layer, t));
+}
+
+/** The offset of a connection that has only its flow key. */
+export function timestampOffsetOf(tcp: TcpLayer, key: Int32Array): number {
   if (tcp.config.testTsOffset >= 0) return tcp.config.testTsOffset | 0;
-  return keyed(tcp, t, tcp.tsKey);
+  return sipHash(tcp.tsKey, key, 9);
 }
 
 /** Our timestamp clock: 1 ms ticks (RFC 7323 §5.4) from a connection's own offset. */

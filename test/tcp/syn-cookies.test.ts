@@ -92,6 +92,38 @@ describe('a full SYN queue', () => {
     expect(accepted[0]?.closedCode).toBe(0);
   });
 
+  test('the window of the SYN-ACK holds when the cookie comes home (RFC 9293 SHLD-14)', () => {
+    const bench = new ScriptBench(FULL);
+    const peer = new Peer(0);
+    // a buffer smaller than what a SYN-ACK without memory says, and a window that needs no scale
+    bench.stack.listen({ port: 80, receiveBuffer: 5000, handler: { accept: () => peer } });
+    arrive(bench, { flags: 'S', seq: 0, options: [...mss(1460), ...stamps(1, 0), ...wscale(7)] });
+    const raw = bench.outbox.map((o) => new DataView(o.octets.buffer).getUint32(24))[0] as number;
+    const answer = only(bench);
+    const scale = answer.options.get(3)?.[0] ?? 0;
+    const echo = stamps(2, readWord(answer.options.get(8)));
+    arrive(bench, { flags: 'P.', seq: 1, rawAck: raw + 1, len: 10, options: echo });
+    wait(bench, 300);
+    const ack = only(bench);
+    expect(ack.ack + ack.window * 2 ** scale).toBeGreaterThan(
+      answer.ack + answer.window - 2 ** scale,
+    );
+  });
+
+  test('timestamps of the SYN-ACK and of the connection are one clock (RFC 7323 §5.4)', () => {
+    const bench = new ScriptBench({
+      config: { tcp: { synBacklog: 0, testTsOffset: 0x7000_0000 } },
+    });
+    const peer = new Peer(0);
+    bench.stack.listen({ port: 80, handler: { accept: () => peer } });
+    const { cookie, stamp } = ask(bench, [...mss(1460), ...stamps(1, 0)]);
+    arrive(bench, { flags: 'P.', seq: 1, rawAck: cookie + 1, len: 10, options: stamps(2, stamp) });
+    wait(bench, 300);
+    const later = readWord(only(bench).options.get(8));
+    expect((later - stamp) | 0).toBeGreaterThanOrEqual(0);
+    expect((later - stamp) | 0).toBeLessThan(2000);
+  });
+
   // biome-ignore format: a table
   const sizes = [
     { name: 'small', offered: 300 },
