@@ -49,6 +49,32 @@ describe('the MSS option', () => {
     },
   );
 
+  // Payloads of up to 192 octets are copied behind the header; a link then has nothing to cut.
+  test.each([99, 146, 180, 192])(
+    'a write of %i octets to a peer with MSS 90 goes in segments of 90 (RFC 9293 MUST-16)',
+    (octets) => {
+      const lens: number[] = [];
+      for (let left = octets; left > 0; left -= 90) lens.push(Math.min(left, 90));
+      let at = 1;
+      const out = lens.map((len) => {
+        const text = `+0 > ${at + len > octets ? 'P' : ''}. ${at}:${at + len}(${len}) ack 1`;
+        at += len;
+        return text;
+      });
+      runScript(
+        `
+        0 listen 80
+        0 < S 0:0(0) win 65535 <mss 90>
+        +0 > S. 0:0(0) ack 1 <...>
+        +.1 < . 1:1(0) ack 1 win 65535
+        +0 write(${octets})
+        ${out.join('\n        ')}
+      `,
+        { mtu: 1500 },
+      );
+    },
+  );
+
   // biome-ignore format: a table
   const obeyed = [
     { name: 'the peer\u2019s MSS', options: 'mss 1000', mtu: 1500, payload: 1000 },
