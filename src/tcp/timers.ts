@@ -332,8 +332,10 @@ function onKeepAlive(t: Tcb): void {
   const heard = Math.max(t.lastAckInUs, t.lastDataInUs);
   const idle = now - heard;
   const due = t.keepIdleMs * 1000;
-  if (t.packetsOut > 0 || seq.diff(t.sndEnd, t.sndNxt) > 0 || idle < due) {
-    armTimer(t, Timer.KEEP, clip(Math.max(due - idle, 1000)));
+  // MUST-26: while something is outstanding its own timer asks; the wait begins anew (as in Linux)
+  const outstanding = t.packetsOut > 0 || seq.diff(t.sndEnd, t.sndNxt) > 0;
+  if (outstanding || idle < due) {
+    armTimer(t, Timer.KEEP, clip(outstanding ? due : Math.max(due - idle, 1000)));
     return;
   }
   const gaveUp =

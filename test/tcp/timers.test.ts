@@ -1,6 +1,8 @@
 // Timers: giving up (R1, R2), zero-window probes, keep-alive, user timeout.
 
 import { describe, expect, test } from 'vitest';
+import { World } from '../../src/sim/world.ts';
+import type { TcpHandler } from '../../src/socket/tcp-socket.ts';
 import { runScript } from '../kit/script.ts';
 import { PLAIN, packet } from './openings.ts';
 
@@ -293,4 +295,30 @@ describe('keep-alive', () => {
       +1000 > nothing
     `);
   });
+});
+
+test('while data waits for its acknowledgment keep-alive does not wake the host (RFC 9293 MUST-26)', () => {
+  const world = new World({ seed: 1 });
+  const a = world.host('a', { addresses: ['10.0.0.1/24'] });
+  const b = world.host('b', { addresses: ['10.0.0.2/24'] });
+  const cut = world.clock.nowUs() + 1_000_000;
+  world.link(a, b, { delayUs: 100, partitions: [[cut, cut + 1e12]] });
+  const idle = (): void => {};
+  const handler: TcpHandler = {
+    opened: (s) => s.setKeepAlive(true, 2000, 1000),
+    data: idle,
+    ended: idle,
+    writable: idle,
+    written: idle,
+    closed: idle,
+  };
+  b.stack.listen({ port: 80, handler: { accept: () => handler } });
+  const s = a.stack.connect({ address: '10.0.0.2', port: 80, handler });
+  world.run({ untilUs: cut });
+  s.send(new Uint8Array(100), 0, 100);
+  const before = a.turns;
+  world.run({ untilUs: cut + 60_000_000 });
+  // a dozen retransmissions, thirty looks at the keep-alive, and the wheel's own stops
+  expect(a.turns - before).toBeLessThan(600);
+  expect(s.queued).toBe(100);
 });
