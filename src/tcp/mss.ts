@@ -38,6 +38,8 @@ export function advertiseMss(t: Tcb): void {
 export function updateMss(t: Tcb): void {
   const full = fullMss(t);
   if (t.mssLimit === 0) searchFromBelow(t, full);
+  // a router has spoken meanwhile: what is larger would not even leave
+  if (t.searchHigh > full) t.searchHigh = full;
   t.mss = t.mssLimit > 0 ? Math.min(full, t.mssLimit) : full;
   // a search goes no further than the path is known to reach
   if (t.searchHigh > full) t.searchHigh = full;

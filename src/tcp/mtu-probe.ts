@@ -54,11 +54,13 @@ export function probeSent(t: Tcb, start: number, len: number): void {
 export function probeAcked(t: Tcb): void {
   if (((t.sndUna - t.probeSeq - t.probeLen) | 0) < 0) return;
   count(t.layer.ip, Ctr.TcpExtTCPMTUPSuccess);
+  // a router may have asked for less while the probe was on its way
+  const passed = Math.min(t.probeLen, t.searchHigh);
   // the same octets in flight as before, in fewer segments
-  t.cwnd = Math.max(2, Math.floor((t.cwnd * t.mss) / t.probeLen));
-  t.searchLow = t.probeLen;
-  t.mssLimit = t.probeLen;
-  t.mss = t.probeLen;
+  t.cwnd = Math.max(2, Math.floor((t.cwnd * t.mss) / passed));
+  t.searchLow = passed;
+  t.mssLimit = passed;
+  t.mss = passed;
   t.probeLen = 0;
 }
 
@@ -66,7 +68,7 @@ export function probeAcked(t: Tcb): void {
 export function probeFailed(t: Tcb, start: number): boolean {
   if (t.probeLen === 0 || start !== t.probeSeq) return false;
   count(t.layer.ip, Ctr.TcpExtTCPMTUPFail);
-  t.searchHigh = t.probeLen - 1;
+  t.searchHigh = Math.min(t.searchHigh, t.probeLen - 1);
   t.probeLen = 0;
   return true;
 }

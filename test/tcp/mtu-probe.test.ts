@@ -2,6 +2,8 @@
 // than it carries and says nothing.
 
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
+import { Box } from '../../src/sim/box.ts';
 import { Bulk } from './bulk.ts';
 
 const PATH = { rate: 1_000_000, delayUs: 5000, queue: 100_000 };
@@ -54,6 +56,20 @@ describe('a black hole', () => {
     flow.until(11_000);
     expect(flow.info.snd_mss).toBeGreaterThan(1500 - HEADERS - 16);
   });
+});
+
+test('a search keeps below what a router has said meanwhile (RFC 4821 §7.3, RFC 1191 §6.3)', () => {
+  const flow = new Bulk({ there: { ...PATH, mtu: 1200 }, total: 3_000_000 });
+  const world = flow.world;
+  // the black hole is found, and the search upwards is on
+  expect(flow.when(() => flow.info.snd_mss < 1100, 30_000)).toBe(true);
+  const cable = world.cables[0];
+  if (cable === undefined) throw new Error('no cable');
+  cable.box = new Box({ mtu: 1060, icmp: true }, new SeededRandom(1));
+  expect(flow.when(() => flow.received === 3_000_000, 90_000)).toBe(true);
+  expect(flow.info.snd_mss).toBeLessThanOrEqual(1060 - HEADERS);
+  // nothing that the stack itself knew to be too long was laid out
+  expect(flow.a.stack.counters.get('IpFragFails')).toBe(0);
 });
 
 describe('a search from the beginning', () => {
