@@ -60,11 +60,17 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   if (len > 0) {
     if (start === t.rcvNxt) {
       if (!takeInOrder(t, rx, off, len)) return noRoom(t, rx);
-    } else if (!takeAhead(t, rx, off, len)) return drop(layer.ip, rx, Drop.TCP_OFO_DROP);
+    } else if (!takeAhead(t, rx, off, len)) return dropAhead(t, rx);
   }
   takeFin(t);
   scheduleAck(t, rx, len, fin);
   return Verdict.DONE;
+}
+
+/** No place for it: the sender learns by a duplicate ACK that something is missing (RFC 5681 §4.2). */
+function dropAhead(t: Tcb, rx: Rx): Verdict {
+  wake(t, Ready.OUTPUT);
+  return drop(t.layer.ip, rx, Drop.TCP_OFO_DROP);
 }
 
 /** The data of a SYN that Fast Open has admitted. */

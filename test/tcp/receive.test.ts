@@ -1,6 +1,7 @@
 // Incoming data: order, gaps, duplicates, SACK and D-SACK blocks, acknowledgments and when they go.
 
 import { describe, expect, test } from 'vitest';
+import { Drop } from '../../src/base/drop.ts';
 import { tcp4 } from '../kit/packet.ts';
 import { runScript } from '../kit/script.ts';
 import { LOCAL, REMOTE, type ScriptBench } from '../kit/script-bench.ts';
@@ -337,4 +338,19 @@ describe('overlapping octets that differ', () => {
     // the kit throws in `data` if one octet is not the stream's
     bench.call('expect', ['data', '2000']);
   });
+});
+
+test('a segment ahead for which there is no place is answered by a duplicate ACK (RFC 5681 §4.2)', () => {
+  const bench = runScript(
+    `${PLAIN}
+    +0 < P. 2001:3001(1000) ack 1 win 65535
+    +0 > . 1:1(0) ack 1
+    +0 < P. 5001:6001(1000) ack 1 win 65535
+    +0 > . 1:1(0) ack 1
+    +0 < P. 8001:9001(1000) ack 1 win 65535
+    +0 > . 1:1(0) ack 1
+  `,
+    { config: { tcp: { ofoMaxRanges: 1 } } },
+  );
+  expect(bench.stack.counters.drops[Drop.TCP_OFO_DROP]).toBe(2);
 });
