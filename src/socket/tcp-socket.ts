@@ -103,7 +103,8 @@ export class TcpSocket implements TcpUser {
   }
   /** Octets accepted and not acknowledged. */
   get queued(): number {
-    return this.#closed ? 0 : seq.diff(this.tcb.sndEnd, this.tcb.sndUna);
+    // the acknowledgment of our FIN lies one beyond the last octet
+    return this.#closed ? 0 : Math.max(0, seq.diff(this.tcb.sndEnd, this.tcb.sndUna));
   }
   /** Octets accepted and not sent. */
   get unsent(): number {

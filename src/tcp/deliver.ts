@@ -161,7 +161,7 @@ function park(t: Tcb): void {
 }
 
 function tellRoom(t: Tcb): void {
-  if (!t.wantsRoom || t.user === null || t.closeCode !== 0) return;
+  if (!t.wantsRoom || t.orphan || t.user === null || t.closeCode !== 0) return;
   const queued = (t.sndEnd - t.sndUna) | 0;
   if (queued * 3 > t.sndBuf * 2) return; // Linux: a third is free
   t.wantsRoom = false;

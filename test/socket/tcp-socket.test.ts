@@ -105,6 +105,17 @@ describe('a connection', () => {
     expect(p.atClient.writtenCalls).toBe(writes + 1);
   });
 
+  test('after close nobody is told of room: what is queued goes, and then comes closed', () => {
+    const p = pair();
+    p.server.pause();
+    const chunk = new Uint8Array(65_536);
+    for (let writes = 0; writes < 1000 && p.client.write(chunk); writes++);
+    p.client.close();
+    p.server.resume();
+    p.turn(5_000_000);
+    expect([p.client.queued, p.atClient.writables]).toEqual([0, 0]);
+  });
+
   test('send copies: the memory may be used again at once', () => {
     const p = pair();
     const u8 = new Uint8Array([1, 2, 3]);
