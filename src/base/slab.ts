@@ -14,9 +14,12 @@ export class Slab {
   readonly debug: boolean;
   #used = 0;
 
-  /** @param size octets; a multiple of 64 is wise. */
-  constructor(size: number, debug = false) {
-    this.buffer = new ArrayBuffer(size);
+  /**
+   * @param size octets; a multiple of 64 is wise.
+   * @param buffer memory of that size that was another slab's, instead of fresh memory
+   */
+  constructor(size: number, debug = false, buffer?: ArrayBuffer) {
+    this.buffer = buffer ?? new ArrayBuffer(size);
     this.u8 = new Uint8Array(this.buffer);
     this.view = new DataView(this.buffer);
     this.debug = debug;

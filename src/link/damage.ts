@@ -102,3 +102,19 @@ export function damage(u8: Uint8Array, random: Random): Uint8Array {
   u8.fill(0, from, Math.min(u8.length, from + 1 + below(random, 64)));
   return u8;
 }
+
+/**
+ * Marks a packet as having met congestion (RFC 3168 §5), its header summed anew; false when its
+ * transport has not said that it understands.
+ */
+export function markCongestion(u8: Uint8Array): boolean {
+  if (u8.length < 20 || (u8[0] as number) >>> 4 !== 4 || ((u8[1] as number) & 3) === 0)
+    return false;
+  u8[1] = (u8[1] as number) | 3;
+  u8[10] = 0;
+  u8[11] = 0;
+  const value = ~foldedSum(u8, 0, ((u8[0] as number) & 15) * 4, 0) & 0xffff;
+  u8[10] = value >>> 8;
+  u8[11] = value & 0xff;
+  return true;
+}

@@ -5,7 +5,8 @@
 
 import { below, fraction, type Random } from '../base/random.ts';
 import { GsoType, RxFlag } from '../base/rx.ts';
-import { damage, isFragment, looksIntact, raiseBit, seal } from './damage.ts';
+import { CoDel, type CoDelOptions } from './codel.ts';
+import { damage, isFragment, looksIntact, markCongestion, raiseBit, seal } from './damage.ts';
 
 /** What a direction does; chances are 0 … 1, times µs. Everything left out is off. */
 export interface Impairment {
@@ -39,6 +40,10 @@ export interface Impairment {
   rate?: number;
   /** Octets that may wait for the rate; default 256 KiB. */
   queue?: number;
+  /** The queue of the rate is managed: what waits too long is marked (ECN) or dropped. */
+  codel?: CoDelOptions;
+  /** Chance that a packet of an ECN-capable transport is marked on its way. */
+  mark?: number;
   /** Longer packets vanish without a word (a black hole); super-segments by their segments. */
   mtu?: number;
   /** Nothing passes in these spans of time: pairs of begin and end. */
@@ -59,7 +64,16 @@ export interface InFlight {
 export interface ImpairStats {
   offered: number;
   lost: number;
+  /** Of the lost: in a burst, pure ACKs, SYN or FIN, each n-th, in a partition. */
+  lostInBurst: number;
+  lostAcks: number;
+  lostSynFin: number;
+  lostNth: number;
+  cutOff: number;
   queueFull: number;
+  /** By CoDel: dropped; and marked by whomever. */
+  aqmDropped: number;
+  marked: number;
   tooBig: number;
   duplicated: number;
   replayed: number;
@@ -79,7 +93,14 @@ export class Impair {
   readonly stats: ImpairStats = {
     offered: 0,
     lost: 0,
+    lostInBurst: 0,
+    lostAcks: 0,
+    lostSynFin: 0,
+    lostNth: 0,
+    cutOff: 0,
     queueFull: 0,
+    aqmDropped: 0,
+    marked: 0,
     tooBig: 0,
     duplicated: 0,
     replayed: 0,
@@ -97,6 +118,7 @@ export class Impair {
   #freeAtUs = 0;
   #lastAtUs = 0;
   #partition = 0;
+  #codel: CoDel | null = null;
 
   constructor(random: Random, options: Impairment = {}) {
     this.#random = random;
@@ -149,6 +171,8 @@ export class Impair {
       this.stats.queueFull++;
       return;
     }
+    if (o.codel !== undefined && this.#managed(o.codel, octets, at, nowUs)) return;
+    if (this.#happens(o.mark) && markCongestion(octets)) this.stats.marked++;
     at += o.delayUs ?? 0;
     if (o.jitterUs !== undefined) at += Math.floor(fraction(this.#random) * o.jitterUs);
     if (o.keepOrder === true) at = Math.max(at, this.#lastAtUs);
@@ -180,25 +204,53 @@ export class Impair {
       this.#partition++;
     }
     const span = spans[this.#partition];
-    return span !== undefined && span[0] <= nowUs;
+    if (span === undefined || span[0] > nowUs) return false;
+    this.stats.cutOff++;
+    return true;
+  }
+
+  /** CoDel's verdict on a packet that waits so long: true when it is dropped. */
+  #managed(o: CoDelOptions, octets: Uint8Array, leavesUs: number, nowUs: number): boolean {
+    this.#codel ??= new CoDel(o);
+    // its own octets on the line are no wait
+    const own = (octets.length * 1e6) / (this.options.rate ?? Infinity);
+    if (!this.#codel.hits(leavesUs - own - nowUs, nowUs)) return false;
+    if (markCongestion(octets)) {
+      this.stats.marked++;
+      return false;
+    }
+    this.stats.aqmDropped++;
+    return true;
   }
 
   #loses(octets: Uint8Array, nowUs: number): boolean {
     const o = this.options;
-    if (o.everyNth !== undefined && this.stats.offered % o.everyNth === 0) return true;
+    if (o.everyNth !== undefined && this.stats.offered % o.everyNth === 0) {
+      this.stats.lostNth++;
+      return true;
+    }
     if (o.burst !== undefined) {
       if (nowUs - this.#lastUs > BURST_US) this.#bad = false;
       this.#lastUs = nowUs;
       const turn = this.#bad ? o.burst.toGood : o.burst.toBad;
       if (fraction(this.#random) < turn) this.#bad = !this.#bad;
-      if (this.#bad && fraction(this.#random) < o.burst.loss) return true;
+      if (this.#bad && fraction(this.#random) < o.burst.loss) {
+        this.stats.lostInBurst++;
+        return true;
+      }
     }
     if (this.#happens(o.loss)) return true;
     if (o.ackLoss === undefined && o.synFinLoss === undefined) return false;
     const flags = tcpFlags(octets);
     if (flags < 0) return false;
-    if ((flags & SYN_FIN) !== 0) return this.#happens(o.synFinLoss);
-    return isPureAck(octets) && this.#happens(o.ackLoss);
+    if ((flags & SYN_FIN) !== 0) {
+      if (!this.#happens(o.synFinLoss)) return false;
+      this.stats.lostSynFin++;
+      return true;
+    }
+    if (!isPureAck(octets) || !this.#happens(o.ackLoss)) return false;
+    this.stats.lostAcks++;
+    return true;
   }
 
   /** Time at which the last octet has left; -1 when the queue is full. */
@@ -304,7 +356,7 @@ function isPureAck(u8: Uint8Array): boolean {
 }
 
 /** Octets of the largest packet on the wire that a super-segment stands for. */
-function wireLen(u8: Uint8Array, gso: number): number {
+export function wireLen(u8: Uint8Array, gso: number): number {
   const size = gso >>> 8;
   if (size === 0) return u8.length;
   const l4 = (u8[0] as number) >>> 4 === 4 ? ((u8[0] as number) & 15) * 4 : 40;

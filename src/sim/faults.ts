@@ -23,13 +23,18 @@ export function pick<T>(random: Random, from: readonly T[]): T {
   return from[below(random, from.length)] as T;
 }
 
+/** As long as TIME-WAIT lasts: 2 MSL. */
+const REPLAY_UP_TO_US = 60_000_000;
+
 /** One direction of a bad network. */
 export function drawImpairment(draw: Draw): Impairment {
   const { random } = draw;
   const maxLoss = draw.maxLoss ?? 0.2;
   const on = (): boolean => chance(random, 0.5);
   const o: Impairment = { delayUs: Math.floor(logUniform(random, 10, 200_000)) };
-  if (on()) o.loss = fraction(random) * maxLoss;
+  // up to half of all packets, now and then
+  const heavy = chance(random, 0.1) ? 2.5 : 1;
+  if (on()) o.loss = Math.min(0.5, fraction(random) * maxLoss * heavy);
   if (on()) o.jitterUs = Math.floor(logUniform(random, 10, 50_000));
   if (on()) o.keepOrder = true;
   if (on()) {
@@ -52,12 +57,14 @@ export function drawImpairment(draw: Draw): Impairment {
   if (chance(random, 0.15)) o.everyNth = 3 + below(random, 60);
   if (chance(random, 0.3)) {
     o.replay = fraction(random) * 0.05;
-    o.replayUs = Math.floor(logUniform(random, 1000, 30_000_000));
+    o.replayUs = Math.floor(logUniform(random, 1000, REPLAY_UP_TO_US));
   }
   if (chance(random, 0.4)) {
     o.rate = logUniform(random, 20_000, 100_000_000);
     o.queue = Math.floor(logUniform(random, 3_000, 500_000));
+    if (chance(random, 0.4)) o.codel = { targetUs: Math.floor(logUniform(random, 500, 20_000)) };
   }
+  if (chance(random, 0.2)) o.mark = fraction(random) * 0.3;
   return o;
 }
 

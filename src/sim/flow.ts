@@ -1,78 +1,8 @@
 // What the wire alone tells about one direction of a TCP connection: numbers are unwrapped (SYN =
 // 0, first octet = 1) and kept as floats, so that a run may pass 4 GiB.
 
-const FIRST_RING = 1 << 14;
-/** Stands for an octet that a full link has swallowed before anybody saw it. */
-const UNSEEN = 0x100;
-
-/** Octets as they were first sent, kept until they are acknowledged. */
-class FirstSent {
-  #ring = new Uint16Array(FIRST_RING);
-
-  /** Makes room for places [una, end). */
-  ensure(una: number, nxt: number, end: number): void {
-    if (end - una <= this.#ring.length) return;
-    let n = this.#ring.length;
-    while (n < end - una) n *= 2;
-    const wider = new Uint16Array(n);
-    for (let p = una; p < nxt; p++) wider[p % n] = this.#ring[p % this.#ring.length] as number;
-    this.#ring = wider;
-  }
-
-  put(place: number, octet: number): void {
-    this.#ring[place % this.#ring.length] = octet;
-  }
-
-  skip(start: number, end: number): void {
-    for (let p = start; p < end; p++) this.put(p, UNSEEN);
-  }
-
-  /** Whether `octet` is what was sent first at this place; an unseen one is seen now. */
-  agrees(place: number, octet: number): boolean {
-    const at = place % this.#ring.length;
-    if (this.#ring[at] === UNSEEN) this.#ring[at] = octet;
-    return this.#ring[at] === octet;
-  }
-}
-
-/** Sorted disjoint [start, end) of places that have reached the receiver out of order. */
-class Islands {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-
-  add(start: number, end: number): void {
-    let i = 0;
-    while (i < this.starts.length && (this.ends[i] as number) < start) i++;
-    let from = start;
-    let to = end;
-    let n = 0;
-    while (i + n < this.starts.length && (this.starts[i + n] as number) <= end) {
-      from = Math.min(from, this.starts[i + n] as number);
-      to = Math.max(to, this.ends[i + n] as number);
-      n++;
-    }
-    this.starts.splice(i, n, from);
-    this.ends.splice(i, n, to);
-  }
-
-  /** Takes away what begins at or before `got` and answers the new `got`. */
-  reach(got: number): number {
-    let at = got;
-    while (this.starts.length > 0 && (this.starts[0] as number) <= at) {
-      at = Math.max(at, this.ends[0] as number);
-      this.starts.shift();
-      this.ends.shift();
-    }
-    return at;
-  }
-
-  covers(start: number, end: number): boolean {
-    for (let i = 0; i < this.starts.length; i++) {
-      if ((this.starts[i] as number) <= start && end <= (this.ends[i] as number)) return true;
-    }
-    return false;
-  }
-}
+import type { Wire } from './decode.ts';
+import { FirstSent, Islands } from './first-sent.ts';
 
 /** One direction: what `sender` has sent and what has reached the stack at the other end. */
 export class Way {
@@ -85,6 +15,12 @@ export class Way {
   wscale = -1;
   sackPermitted = false;
   timestamps = false;
+  /** The same as they reached the other end: a box may have changed them. */
+  synTaken = false;
+  mssTaken = -1;
+  wscaleTaken = -1;
+  sackTaken = false;
+  timestampsTaken = false;
   /** Place behind the last octet (or FIN) ever sent; behind the last octet of data. */
   nxt = 0;
   dataEnd = 1;
@@ -113,6 +49,8 @@ export class Way {
   una = 0;
   allowed = 0;
   rstGot = false;
+  /** Packets of an attacker's: each may be answered by what looks like a duplicate ACK. */
+  forgedGot = 0;
   /** Wire segments with data, copies too. */
   dataSegmentsGot = 0;
   // --- in the sender's present turn -----------------------------------------------------------
@@ -123,6 +61,19 @@ export class Way {
 
   constructor(sender: string) {
     this.sender = sender;
+  }
+
+  /** Both ends have said so, as this end must see it. */
+  stamped(back: Way): boolean {
+    return this.timestamps && back.timestampsTaken;
+  }
+
+  sacks(back: Way): boolean {
+    return this.sackPermitted && back.sackTaken;
+  }
+
+  scaled(back: Way): boolean {
+    return this.wscale >= 0 && back.wscaleTaken >= 0;
   }
 
   /** Place of a sequence number near what was sent last. */
@@ -146,10 +97,34 @@ export class Flow {
   readonly ways: readonly [Way, Way];
   /** A ghost of an old SYN has come up: not judged any more. */
   haunted = false;
+  #src = 0;
+  #dst = 0;
+  #srcPort = 0;
+  #dstPort = 0;
+
   constructor(name: string, a: string, b: string) {
     this.name = name;
     this.ways = [new Way(a), new Way(b)];
   }
+
+  /** Remembers the four numbers. */
+  between(w: Wire): void {
+    this.#src = w.src;
+    this.#dst = w.dst;
+    this.#srcPort = w.srcPort;
+    this.#dstPort = w.dstPort;
+  }
+
+  /** Whether the packet belongs here, in either direction. */
+  isOf(w: Wire): boolean {
+    const { src, dst, srcPort, dstPort } = w;
+    if (src === this.#src && srcPort === this.#srcPort) {
+      return dst === this.#dst && dstPort === this.#dstPort;
+    }
+    if (src !== this.#dst || srcPort !== this.#dstPort) return false;
+    return dst === this.#src && dstPort === this.#srcPort;
+  }
+
   of(sender: string): Way {
     return this.ways[0].sender === sender ? this.ways[0] : this.ways[1];
   }

@@ -5,6 +5,7 @@
 
 import { Bit, decode, line, Proto, Wire } from './decode.ts';
 import { Flow, type Way } from './flow.ts';
+import { Pieces } from './pieces.ts';
 import type { PacketWatch } from './world.ts';
 
 /** RFC 6928: the initial window in full segments. Bounds stand here, the code is not asked. */
@@ -26,14 +27,23 @@ export class Invariants implements PacketWatch {
   slackUs = 0;
   /** Every connection has the same ISS (`testIss`): old duplicates look like new ones. */
   fixedIss = false;
+  /** Some router has asked for less than 552 octets: DF is given up (docs/departures.md). */
+  mayFragment = false;
+  /** A host or a box may have forgotten a connection that the other end still has. */
+  forgetful = false;
+  /** Hosts with hardly any receive memory: they may drop what came, and answer the next copy. */
+  readonly pressed = new Set<string>();
   /** Octets of congestion window of a sender that has seen no loss yet; null: not known. */
   cwndOf: ((host: string, w: Wire) => number | null) | null = null;
   readonly #now: () => number;
   readonly #wire = new Wire();
   #turn = 0;
+  /** The flow of the packet before: mostly the same again. */
+  #last: Flow | null = null;
   /** Hosts whose program has closed or aborted something in the present turn. */
   readonly #acted = new Set<string>();
   readonly #refused = new Set<string>();
+  readonly #pieces = new Pieces();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -64,7 +74,7 @@ export class Invariants implements PacketWatch {
     if (size === 0 && octets.length > mtu) return this.#broken(host, 'packet over the MTU');
     if (size > 0 && w.data + size > mtu) return this.#broken(host, 'GSO segment over the MTU');
     if (w.protocol !== Proto.TCP || w.mf || w.fragOff > 0) return;
-    if (!w.df) this.#broken(host, 'TCP without DF');
+    if (!w.df && !this.mayFragment) this.#broken(host, 'TCP without DF');
     const flow = this.#freshFlow(host);
     const out = flow.of(host);
     const back = flow.against(host);
@@ -86,7 +96,12 @@ export class Invariants implements PacketWatch {
     const total = octets.length < 4 ? 0 : (octets[2] as number) * 256 + (octets[3] as number);
     const len = Math.min(octets.length, total);
     if (decode(octets, 0, len, w, (flags & 1) !== 0) !== '') return;
-    if (w.protocol !== Proto.TCP || w.mf || w.fragOff > 0) return;
+    if (w.protocol !== Proto.TCP) return;
+    if (w.mf || w.fragOff > 0) {
+      const whole = this.#pieces.take(octets.subarray(0, len), w.fragOff, w.mf);
+      if (whole !== null) this.#receivedWhole(host, whole);
+      return;
+    }
     const flow = this.#flow(host);
     const out = flow.of(host);
     const back = flow.against(host);
@@ -105,6 +120,23 @@ export class Invariants implements PacketWatch {
     if ((w.flags & Bit.ACK) !== 0 && out.synSent) this.#gotAck(out, back);
   }
 
+  /** Of fragments: the stack may have found one of them damaged, so it owes no answer. */
+  #receivedWhole(host: string, octets: Uint8Array): void {
+    this.received(host, octets, 0, 0);
+    this.#flow(host).of(host).ackDueUs = -1;
+  }
+
+  /** An attacker's packet: it may be answered, and must change nothing. */
+  forged(host: string, octets: Uint8Array): void {
+    const w = this.#wire;
+    if (decode(octets, 0, octets.length, w, false) !== '' || w.protocol !== Proto.TCP) return;
+    const out = this.#flow(host).of(host);
+    this.#enterTurn(out);
+    out.segmentsIn++;
+    out.forgedGot++;
+    if ((w.flags & Bit.RST) !== 0) out.resetsIn++;
+  }
+
   #broken(host: string, what: string): void {
     if (this.violations.length >= MAX_VIOLATIONS) return;
     const at = (this.#now() / 1e6).toFixed(6);
@@ -113,14 +145,18 @@ export class Invariants implements PacketWatch {
 
   #flow(host: string): Flow {
     const w = this.#wire;
+    const last = this.#last;
+    if (last?.isOf(w) === true) return last;
     const from = `${w.src}:${w.srcPort}`;
     const to = `${w.dst}:${w.dstPort}`;
     const name = from < to ? `${from} ${to}` : `${to} ${from}`;
     let flow = this.flows.get(name);
     if (flow === undefined) {
       flow = new Flow(name, host, '');
+      flow.between(w);
       this.flows.set(name, flow);
     }
+    this.#last = flow;
     return flow;
   }
 
@@ -132,6 +168,7 @@ export class Invariants implements PacketWatch {
     const opens = (w.flags & (Bit.SYN | Bit.ACK)) === Bit.SYN && out.synSent;
     if (!opens || (out.iss === w.seq && out.una === 0)) return flow;
     this.flows.delete(flow.name);
+    this.#last = null;
     return this.#flow(host);
   }
 
@@ -173,10 +210,10 @@ export class Invariants implements PacketWatch {
     }
     const answers = (w.flags & Bit.ACK) !== 0 && back.synSent;
     if (!answers) return;
-    if (w.wscale >= 0 && back.wscale < 0)
+    if (w.wscale >= 0 && back.wscaleTaken < 0)
       this.#broken(host, 'window scale not offered by the peer');
-    if (w.sackPermitted && !back.sackPermitted) this.#broken(host, 'SACK not offered by the peer');
-    if (w.hasTs && !back.timestamps) this.#broken(host, 'timestamps not offered by the peer');
+    if (w.sackPermitted && !back.sackTaken) this.#broken(host, 'SACK not offered by the peer');
+    if (w.hasTs && !back.timestampsTaken) this.#broken(host, 'timestamps not offered by the peer');
   }
 
   #sentOptions(host: string, out: Way, back: Way): void {
@@ -185,10 +222,10 @@ export class Invariants implements PacketWatch {
       this.#broken(host, 'SYN option on a segment without SYN');
     }
     if (!out.synSent || !back.synSent) return;
-    const stamped = out.timestamps && back.timestamps;
+    const stamped = out.stamped(back);
     if (w.hasTs && !stamped) this.#broken(host, 'timestamps not negotiated');
     if (!w.hasTs && stamped) this.#broken(host, 'negotiated timestamps are missing');
-    if (w.sackBlocks > 0 && !(out.sackPermitted && back.sackPermitted)) {
+    if (w.sackBlocks > 0 && !out.sacks(back)) {
       this.#broken(host, 'SACK not negotiated');
     }
     for (let i = 0; i < w.sackBlocks; i++) {
@@ -202,6 +239,10 @@ export class Invariants implements PacketWatch {
   /** Sequence space that the segment takes: equal octets, the peer's edge, slow start. */
   #sentRange(host: string, out: Way, back: Way, octets: Uint8Array, size: number): void {
     const w = this.#wire;
+    if (!out.synSent && this.forgetful) {
+      this.#flow(host).haunted = true;
+      return;
+    }
     if (!out.synSent) return this.#broken(host, 'segment without a SYN before it');
     const start = (w.flags & Bit.SYN) !== 0 ? 1 : out.place(w.seq);
     const end = start + w.dataLen;
@@ -230,14 +271,15 @@ export class Invariants implements PacketWatch {
     if (start < out.dataEnd) out.disturbed = true;
     out.first.ensure(Math.min(start, Math.max(1, out.una)), out.dataEnd, end);
     out.first.skip(out.dataEnd, start);
-    for (let p = start; p < end; p++) {
-      const octet = octets[w.data + p - start] as number;
-      if (p >= out.dataEnd) out.first.put(p, octet);
-      else if (p >= out.una && p >= 1 && !out.first.agrees(p, octet)) {
-        this.#broken(host, `octet ${p} differs from its first transmission`);
-        return;
-      }
+    // Known: [una, dataEnd). What lies before has been acknowledged, what lies behind is new.
+    const from = Math.max(start, out.una, 1);
+    const known = Math.min(end, out.dataEnd);
+    if (from < known) {
+      const wrong = out.first.differs(from, octets, w.data + from - start, known - from);
+      if (wrong >= 0) this.#broken(host, `octet ${wrong} differs from its first transmission`);
     }
+    const fresh = Math.max(start, out.dataEnd);
+    if (fresh < end) out.first.put(fresh, octets, w.data + fresh - start, end - fresh);
   }
 
   #bounds(host: string, out: Way, back: Way, end: number, segment: number): void {
@@ -246,7 +288,7 @@ export class Invariants implements PacketWatch {
     if (end > out.allowed + 1 && end > out.dataEnd) {
       this.#broken(host, `${end - out.allowed} octets beyond the peer's right edge`);
     }
-    const offered = back.mss < 0 ? SYN_MSS_DEFAULT : back.mss;
+    const offered = offeredMss(back);
     const options = w.data - w.l4 - 20;
     if (segment + options > offered && segment > 1) {
       this.#broken(host, `segment of ${segment} octets + ${options} of options, MSS ${offered}`);
@@ -269,9 +311,9 @@ export class Invariants implements PacketWatch {
     const segments = Math.ceil(this.#wire.dataLen / segment);
     if (end > out.dataEnd) out.newSegments += segments;
     else out.resent += segments;
-    const first = INITIAL_WINDOW + EXTRA_SEGMENTS + out.resent;
+    const first = INITIAL_WINDOW + EXTRA_SEGMENTS + out.resent + back.forgedGot;
     const most = first + 2 * back.dataSegmentsGot;
-    const offered = back.mss < 0 ? SYN_MSS_DEFAULT : back.mss;
+    const offered = offeredMss(back);
     const mostOctets = first * offered + 2 * out.got;
     if (out.newSegments > most && end > mostOctets) {
       this.#broken(host, `${out.newSegments} segments to ${end}, slow start allows ${most}`);
@@ -283,7 +325,7 @@ export class Invariants implements PacketWatch {
     if (!back.synSent) return this.#broken(host, 'acknowledges a SYN that was not sent');
     const ack = back.place(w.ack);
     if (ack > back.got) this.#broken(host, `acknowledges ${ack}, ${back.got} have arrived`);
-    const scaled = (w.flags & Bit.SYN) === 0 && out.wscale >= 0 && back.wscale >= 0;
+    const scaled = (w.flags & Bit.SYN) === 0 && out.scaled(back);
     const shift = scaled ? out.wscale : 0;
     const edge = ack + w.window * 2 ** shift;
     // RFC 7323 §2.4: an edge may retreat by less than one unit of the shift
@@ -306,7 +348,7 @@ export class Invariants implements PacketWatch {
     const w = this.#wire;
     const isSyn = (w.flags & Bit.SYN) !== 0;
     if (isSyn) {
-      back.synGot = true;
+      takeSyn(back, w);
       back.arrive(0, 1);
     }
     const start = isSyn ? 1 : back.place(w.seq);
@@ -315,6 +357,7 @@ export class Invariants implements PacketWatch {
     if (end > start && end <= back.dataEnd) back.arrive(Math.max(0, start), end);
     if ((w.flags & Bit.FIN) !== 0 && end === back.fin) back.arrive(end, end + 1);
     const advanced = back.got > before && !isSyn && before > 0;
+    if (this.pressed.has(out.sender)) return;
     if (advanced && out.ackDueUs < 0 && out.synSent && !out.rstSent) out.ackDueUs = this.#now();
   }
 
@@ -324,7 +367,22 @@ export class Invariants implements PacketWatch {
     if (ack > out.nxt) return;
     if (w.sackBlocks > 0) out.disturbed = true;
     out.una = Math.max(out.una, ack);
-    const scaled = (w.flags & Bit.SYN) === 0 && out.wscale >= 0 && back.wscale >= 0;
-    out.allowed = Math.max(out.allowed, ack + w.window * 2 ** (scaled ? back.wscale : 0));
+    const scaled = (w.flags & Bit.SYN) === 0 && out.scaled(back);
+    out.allowed = Math.max(out.allowed, ack + w.window * 2 ** (scaled ? back.wscaleTaken : 0));
   }
+}
+
+function offeredMss(back: Way): number {
+  return back.mssTaken < 0 ? SYN_MSS_DEFAULT : back.mssTaken;
+}
+
+/** The options of the first SYN that has arrived are those that count. */
+function takeSyn(back: Way, w: Wire): void {
+  back.synGot = true;
+  if (back.synTaken) return;
+  back.synTaken = true;
+  back.mssTaken = w.mss;
+  back.wscaleTaken = w.wscale;
+  back.sackTaken = w.sackPermitted;
+  back.timestampsTaken = w.hasTs;
 }

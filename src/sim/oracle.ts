@@ -6,56 +6,12 @@ import { Code } from '../base/code.ts';
 import { below, type Random } from '../base/random.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { Clock } from './clock.ts';
-import { chance, logUniform, pick } from './faults.ts';
+import { chance } from './faults.ts';
+import type { Plan } from './plan.ts';
 import { fill, firstWrong } from './stream.ts';
 
-/** How one end of a connection behaves. */
-export interface Plan {
-  /** Octets to send; an echo sends back what it gets. */
-  octets: number;
-  echo: boolean;
-  /** Size of a write: fixed, or drawn up to this. */
-  chunk: number;
-  chunkDrawn: boolean;
-  /** Uses `send` (copies) and not `write`. */
-  copies: boolean;
-  /** Goes on writing this many chunks after "full". */
-  ignoresFull: number;
-  /** Waits between writes, µs; 0 = none. */
-  writePauseUs: number;
-  /** Chance per delivery to pause reading, and for how long. */
-  pauseChance: number;
-  pauseUs: number;
-  /** Sends its FIN only after the peer's. */
-  endsLast: boolean;
-  /** Calls `close` when everything is done, else leaves it to the two shutdowns. */
-  closes: boolean;
-  noDelay: boolean;
-  corks: boolean;
-  /** Aborts after that many octets received or sent; -1: never. */
-  abortAt: number;
-}
-
-export function drawPlan(random: Random, octets: number): Plan {
-  return {
-    octets,
-    echo: false,
-    chunk: Math.max(1, Math.floor(pick(random, [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]))),
-    chunkDrawn: chance(random, 0.5),
-    copies: chance(random, 0.5),
-    ignoresFull: chance(random, 0.2) ? below(random, 4) : 0,
-    writePauseUs: chance(random, 0.3) ? Math.floor(logUniform(random, 10, 300_000)) : 0,
-    pauseChance: chance(random, 0.4) ? 0.3 : 0,
-    pauseUs: Math.floor(logUniform(random, 100, 2_000_000)),
-    endsLast: false,
-    closes: chance(random, 0.5),
-    noDelay: chance(random, 0.5),
-    corks: chance(random, 0.1),
-    abortAt: -1,
-  };
-}
-
 const SCRIBBLE = 0xee;
+const FRONT = 4;
 /** Writes of one `pump`: fairness, and a bound. */
 const WRITES_AT_ONCE = 64;
 /** With single octets a long stream takes for ever: most writes of a plan, and of a slow one. */
@@ -63,7 +19,11 @@ const MOST_WRITES = 3000;
 const MOST_SLOW_WRITES = 150;
 /** Most pauses in reading: a run must come to an end. */
 const MOST_PAUSES = 30;
+/** Nine probes of Linux's interval: longer than any partition. */
+const KEEP_EVERY_MS = 75_000;
 const CLOSE_POLL_US = 200_000;
+/** Buffers kept for the next write of the same size. */
+const KEEP_BUFFERS = 16;
 
 /** What the runner must know of each end's world. */
 export interface EndContext {
@@ -91,15 +51,20 @@ export class End implements TcpHandler {
   shutDown = false;
   didClose = false;
   aborted = false;
+  /** The host has died: nothing of it speaks or is told any more. */
+  killed = false;
   /** Code of `closed`; null while it has not come. */
   code: number | null = null;
+  /** Pauses in reading; whether a write was told "full". */
+  pauses = 0;
+  wasFull = false;
   /** State when it was looked at last; '' before. */
   lastState = '';
   readonly #lent: Uint8Array[] = [];
+  readonly #spare: Uint8Array[] = [];
   #full = false;
   #waiting = false;
   #paused = false;
-  #pauses = 0;
 
   constructor(name: string, plan: Plan, keys: readonly [number, number], context: EndContext) {
     this.name = name;
@@ -117,6 +82,10 @@ export class End implements TcpHandler {
   /** Had everything, closed, and the last acknowledgment never came. */
   get orphanGaveUp(): boolean {
     return this.didClose && this.hasEnded && this.code === Code.ETIMEDOUT;
+  }
+
+  get wasReset(): boolean {
+    return this.code === Code.ECONNRESET;
   }
 
   /** Buffers that the stack still has. */
@@ -139,6 +108,7 @@ export class End implements TcpHandler {
     this.socket = s;
     this.context.note(`${this.name} ${how}`, 0);
     if (this.plan.noDelay) s.setNoDelay(true);
+    if (this.plan.keepAliveMs > 0) s.setKeepAlive(true, this.plan.keepAliveMs, KEEP_EVERY_MS);
     this.#pump(s);
   }
 
@@ -152,8 +122,8 @@ export class End implements TcpHandler {
     this.received += len;
     this.context.note(`${this.name} data`, len);
     if (this.#aborts(s, this.received)) return;
-    if (this.#pauses < MOST_PAUSES && chance(this.context.random, this.plan.pauseChance)) {
-      this.#pauses++;
+    if (this.pauses < MOST_PAUSES && chance(this.context.random, this.plan.pauseChance)) {
+      this.pauses++;
       this.#pause(s);
     }
     if (this.plan.echo) this.#pump(s);
@@ -177,7 +147,10 @@ export class End implements TcpHandler {
 
   written(_s: TcpSocket, n: number): void {
     if (n > this.#lent.length) this.context.fail(`${this.name}: ${n} writes given back too many`);
-    for (const buffer of this.#lent.splice(0, n)) buffer.fill(SCRIBBLE);
+    for (const buffer of this.#lent.splice(0, n)) {
+      buffer.fill(SCRIBBLE);
+      if (this.#spare.length < KEEP_BUFFERS) this.#spare.push(buffer);
+    }
   }
 
   closed(_s: TcpSocket, code: number): void {
@@ -185,6 +158,14 @@ export class End implements TcpHandler {
     this.code = code;
     for (const buffer of this.#lent.splice(0)) buffer.fill(SCRIBBLE);
     this.context.note(`${this.name} closed`, code);
+  }
+
+  /** The host of this end dies with everything on it. */
+  kill(): void {
+    if (this.code !== null || (this.socket === null && this.name.startsWith('server'))) return;
+    this.killed = true;
+    this.code = Code.ECONNABORTED;
+    this.#lent.length = 0;
   }
 
   /** Ends the connection at once, for what a lost RST leaves behind. */
@@ -196,7 +177,8 @@ export class End implements TcpHandler {
   }
 
   #alive(what: string): void {
-    if (this.code !== null) this.context.fail(`${this.name}: ${what} after closed`);
+    if (this.killed) this.context.fail(`${this.name}: ${what} after the host's death`);
+    else if (this.code !== null) this.context.fail(`${this.name}: ${what} after closed`);
     if (this.aborted) this.context.fail(`${this.name}: ${what} after abort`);
   }
 
@@ -205,7 +187,8 @@ export class End implements TcpHandler {
     this.aborted = true;
     this.context.note(`${this.name} aborts`, octets);
     this.context.acted();
-    s.abort();
+    if (this.plan.abortsByClose) s.close();
+    else s.abort();
     return true;
   }
 
@@ -253,19 +236,31 @@ export class End implements TcpHandler {
     return this.plan.chunkDrawn ? 1 + below(this.context.random, size) : size;
   }
 
+  #fill(): void {
+    this.#full = true;
+    this.wasFull = true;
+  }
+
+  #buffer(octets: number): Uint8Array {
+    const spare = this.#spare.pop();
+    return spare !== undefined && spare.length === octets ? spare : new Uint8Array(octets);
+  }
+
   #write(s: TcpSocket, len: number): number {
-    const buffer = new Uint8Array(len + 7);
-    // not at the start of its buffer: offsets must be honoured
-    fill(this.outKey, this.sent, buffer, 3, len);
+    // not at the start of its buffer: offsets must be honoured; where words lie well, for speed
+    const off = FRONT + (this.sent & 3);
+    const buffer = this.#buffer(len + FRONT + 3);
+    fill(this.outKey, this.sent, buffer, off, len);
     if (this.plan.copies) {
-      const took = s.send(buffer, 3, len);
+      const took = s.send(buffer, off, len);
       buffer.fill(SCRIBBLE);
-      if (took < len) this.#full = true;
+      this.#spare.push(buffer);
+      if (took < len) this.#fill();
       this.sent += took;
       return took;
     }
     this.#lent.push(buffer);
-    if (!s.write(buffer, 3, len)) this.#full = true;
+    if (!s.write(buffer, off, len)) this.#fill();
     this.sent += len;
     return len;
   }
@@ -298,6 +293,13 @@ export class End implements TcpHandler {
 export class Conversation {
   readonly client: End;
   readonly server: End;
+  /** Cut by the network (a NAT that forgot) or by the death of a host: only what came is judged. */
+  cut = false;
+  /**
+   * The server answers with cookies: a segment that overtakes the one with the cookie, or a lost
+   * one that comes back too late, is refused with RST (RFC 4987 §3.6, RFC 9293 §3.10.7.2).
+   */
+  frail = false;
   /** The network may have given up before the connection stood, or after a close. */
   gaveUp = 0;
 
@@ -324,13 +326,27 @@ export class Conversation {
     return this.client.aborted || this.server.aborted;
   }
 
+  /** One end may not know that the other is gone: the run ends it in the end. */
+  get mayHang(): boolean {
+    if (this.frail && (this.client.wasReset || this.server.wasReset)) return true;
+    return this.aborts || this.halfOpen || this.cut;
+  }
+
   /** Adds what is wrong with the outcome to the list of failures. */
   judge(): void {
     const { client, server } = this;
     if (client.lent > 0) client.context.fail(`${client.name}: ${client.lent} buffers not returned`);
     if (server.lent > 0) server.context.fail(`${server.name}: ${server.lent} buffers not returned`);
-    if (this.aborts) return;
+    if (this.cut) {
+      judgeSurvivor(client, server);
+      judgeSurvivor(server, client);
+    }
+    if (this.aborts || this.cut) return;
     if (!client.wasOpened && client.code === Code.ETIMEDOUT) {
+      this.gaveUp++;
+      return;
+    }
+    if (this.frail && (client.wasReset || server.wasReset)) {
       this.gaveUp++;
       return;
     }
@@ -356,5 +372,13 @@ export class Conversation {
       if (end.hasEnded && other.hasEnded && late) this.gaveUp++;
       else fail(`closed with ${end.code}`);
     }
+  }
+}
+
+/** A host that dies sends no FIN: whoever is left may not believe that the stream has ended. */
+function judgeSurvivor(end: End, other: End): void {
+  if (end.received > other.sent) end.context.fail(`${end.name}: more than was sent`);
+  if (other.killed && end.hasEnded && !other.shutDown) {
+    end.context.fail(`${end.name}: an end that the other has not sent`);
   }
 }

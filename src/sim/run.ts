@@ -1,25 +1,31 @@
 // One seed, from the draw to the verdict: two hosts, one bad cable, a handful of conversations,
-// every rule of invariants.ts at every packet, the oracle at every octet, and empty pools at the
-// end.
+// every rule of invariants.ts at every packet, the books after every turn, the oracle at every
+// octet, and empty pools at the end.
 
-import { below, fraction, type Random, SeededRandom } from '../base/random.ts';
-import type { Impairment } from '../link/impair.ts';
+import { type Random, SeededRandom } from '../base/random.ts';
 import type { TcpServer } from '../socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
-import type { ConfigOverrides } from '../stack/config.ts';
 import { stateName } from '../tcp/state.ts';
+import { Attacker, type Victim } from './attacker.ts';
+import { type Bites, countBites } from './bites.ts';
+import { Box } from './box.ts';
 import type { Cable } from './cable.ts';
 import { Datagrams } from './datagrams.ts';
-import { chance, drawImpairment, drawPartitions, logUniform, pick } from './faults.ts';
 import type { SimHost } from './host.ts';
 import { Invariants } from './invariants.ts';
+import { ledger } from './ledger.ts';
 import { leftovers } from './leftovers.ts';
-import { Conversation, drawPlan, End, type EndContext, type Plan } from './oracle.ts';
+import { borrow, giveBack, SLAB_OCTETS } from './memory.ts';
+import { Conversation, End, type EndContext } from './oracle.ts';
+import { drawScenario, kindOf, type Scenario, type ScenarioKind, type Talk } from './scenario.ts';
 import { mayFollow } from './states.ts';
-import { ALL_CAPS, World } from './world.ts';
+import { schedule } from './trouble.ts';
+import { World } from './world.ts';
 
 export interface RunOptions {
   seed: number;
+  /** Default: each 50th seed is `bulk`, each 5000th `giant`, the rest `mixed`. */
+  kind?: ScenarioKind;
   /** Lines of the trace to keep; default 0. */
   keepTrace?: number;
   /** Largest chance of loss; default 0.2. */
@@ -46,6 +52,8 @@ export interface RunResult {
   undetectable: number;
   /** Connections that the network (not the stack) kept from opening or closing. */
   gaveUp: number;
+  /** How often each fault happened, and what it moved in the stacks. */
+  bites: Bites;
   trace: readonly string[];
   /** The draw in one line. */
   scenario: string;
@@ -54,13 +62,15 @@ export interface RunResult {
 const PORT = 80;
 const CLIENT = '10.0.0.1';
 const SERVER = '10.0.0.2';
-/** Faults stop here; whatever is open must then end within the bound that follows. */
-const FAULTS_UNTIL_US = 300_000_000;
 /** Ten maximal retransmission timeouts of 120 s: each hole of a window may cost one. */
 const AFTER_FAULTS_US = 10 * 120_000_000;
-/** Linger in TIME-WAIT, FIN-WAIT-2 and the like: everything must be gone. */
-const AFTERGLOW_US = 400_000_000;
-const MAX_STEPS = 4_000_000;
+/** TIME-WAIT, FIN-WAIT-2, path MTUs (600 s) and the like: everything must be gone. */
+const AFTERGLOW_US = 1_000_000_000;
+const MAX_STEPS = 8_000_000;
+/** The books are balanced after every few turns, of a host with many connections less often. */
+const FEW = 6;
+const BOOKS_OFTEN = 3;
+const BOOKS_SELDOM = 16;
 
 export function runSeed(options: RunOptions): RunResult {
   return new Run(options).result();
@@ -75,7 +85,11 @@ class Run {
   readonly #conversations: Conversation[] = [];
   /** Conversations whose server end waits for its connection, by the client's port. */
   readonly #expected = new Map<number, Conversation>();
-  #scenario = '';
+  readonly #memory: ArrayBuffer[] = [];
+  readonly #scenario: Scenario;
+  readonly #bites: Bites = {};
+  #hosts: SimHost[] = [];
+  #attacker: Attacker | null = null;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -83,17 +97,23 @@ class Run {
     this.#random = new SeededRandom(options.seed ^ 0x5eed);
     this.#rules = new Invariants(() => this.#world.clock.nowUs());
     this.#world.watch = this.#rules;
+    this.#scenario = drawScenario(this.#random, {
+      kind: options.kind ?? kindOf(options.seed),
+      startUs: this.#world.clock.nowUs(),
+      maxLoss: options.maxLoss ?? 0.2,
+      maxOctets: options.maxOctets ?? 2_000_000,
+      clean: options.clean === true,
+    });
   }
 
   result(): RunResult {
-    let hosts: SimHost[] = [];
     try {
-      hosts = this.#play();
+      this.#play();
     } catch (error) {
       this.#fail(error instanceof Error ? `${error.message} ${error.stack ?? ''}` : String(error));
     }
     for (const violation of this.#rules.violations) this.#failures.push(violation);
-    for (const host of hosts) {
+    for (const host of this.#hosts) {
       for (const text of leftovers(host)) this.#failures.push(`${host.name}: ${text}`);
     }
     const world = this.#world;
@@ -107,6 +127,8 @@ class Run {
     for (const cable of world.cables) {
       for (const end of cable.ends) undetectable += end.way.stats.undetectable;
     }
+    countBites(this.#bites, world, this.#attacker, this.#conversations);
+    giveBack(this.#memory);
     return {
       seed: this.#options.seed,
       hash: world.hash,
@@ -118,8 +140,9 @@ class Run {
       virtualUs: world.clock.nowUs(),
       undetectable,
       gaveUp,
+      bites: this.#bites,
       trace: world.trace.lines,
-      scenario: this.#scenario,
+      scenario: JSON.stringify({ ...this.#scenario, talks: this.#scenario.talks.length }),
     };
   }
 
@@ -130,35 +153,36 @@ class Run {
     this.#world.note('failure', this.#failures.length);
   }
 
-  #play(): SimHost[] {
+  #play(): void {
     const world = this.#world;
+    const s = this.#scenario;
     const start = world.clock.nowUs();
-    const [a, b] = this.#hosts();
-    const cable = this.#lay(a, b, start);
+    const [a, b] = this.#makeHosts();
+    const cable = this.#lay(a, b);
     this.#serve(b);
     this.#talk(a, b);
+    this.#trouble(cable);
     const datagrams = this.#datagrams(a, b);
     const done = (): boolean => this.#over();
-    let ended = world.run({ untilUs: start + FAULTS_UNTIL_US, maxSteps: MAX_STEPS, done });
+    let ended = world.run({ untilUs: start + s.faultsUntilUs, maxSteps: MAX_STEPS, done });
     cable.heal();
+    this.#attacker?.stop();
     if (!this.#over()) {
       const until = world.clock.nowUs() + AFTER_FAULTS_US;
       ended = world.run({ untilUs: until, maxSteps: MAX_STEPS, done });
     }
     // What a lost RST left behind on the other side is legal: TCP cannot know. The program ends it.
-    for (const c of this.#conversations) if (c.aborts || c.halfOpen) this.#abandon(c);
+    for (const c of this.#conversations) if (c.mayHang) this.#abandon(c);
     if (!this.#over()) {
       const what = ended ? 'deadlock: nothing is left to happen' : 'not over in time';
       for (const c of this.#conversations) {
-        if (!c.over && !c.aborts && !c.halfOpen)
-          this.#fail(`${what}: ${state(c.client)}; ${state(c.server)}`);
+        if (!c.over && !c.mayHang) this.#fail(`${what}: ${state(c.client)}; ${state(c.server)}`);
       }
     }
     datagrams?.stop();
     const last = world.clock.nowUs();
     world.run({ untilUs: last + AFTERGLOW_US, maxSteps: MAX_STEPS });
     for (const c of this.#conversations) c.judge();
-    return [a, b];
   }
 
   #over(): boolean {
@@ -171,25 +195,39 @@ class Run {
     c.server.abandon();
   }
 
-  #hosts(): [SimHost, SimHost] {
-    const turnUs = chance(this.#random, 0.3) ? Math.floor(logUniform(this.#random, 1, 5_000)) : 0;
-    const wrap = chance(this.#random, 0.5);
-    const options = (address: string): { addresses: string[]; config: ConfigOverrides } => ({
-      addresses: [`${address}/24`],
-      config: drawConfig(this.#random, wrap),
-    });
-    const a = this.#world.host('a', { ...options(CLIENT), turnUs });
-    const b = this.#world.host('b', { ...options(SERVER), turnUs });
-    for (const host of [a, b]) {
+  #makeHosts(): [SimHost, SimHost] {
+    const s = this.#scenario;
+    const make = (name: string, address: string, i: 0 | 1): SimHost =>
+      this.#world.host(name, {
+        addresses: [`${address}/24`],
+        config: s.hosts[i].config,
+        turnUs: s.turnUs,
+        tickUs: s.hosts[i].tickUs,
+        slabOctets: SLAB_OCTETS,
+        memory: borrow(this.#memory),
+      });
+    const a = make('a', CLIENT, 0);
+    const b = make('b', SERVER, 1);
+    this.#hosts = [a, b];
+    let turns = 0;
+    for (const host of this.#hosts) {
       host.onTurn = (_h, begins) => {
-        if (begins) this.#rules.turnBegins();
-        else this.#watchStates();
+        if (begins) return this.#rules.turnBegins();
+        this.#watchStates();
+        const every = host.stack.tcp.live > FEW ? BOOKS_SELDOM : BOOKS_OFTEN;
+        if (++turns % every !== 0) return;
+        for (const text of ledger(host)) this.#fail(`${host.name}: ${text}`);
       };
     }
-    this.#rules.cwndOf = (host, w) => this.#cwnd(host === 'a' ? w.srcPort : w.dstPort, host);
-    this.#rules.slackUs = turnUs * 2 + 1_000;
-    this.#rules.fixedIss = wrap;
-    this.#scenario = `turn ${turnUs} µs${wrap ? ', ISN before the wrap' : ''}`;
+    const rules = this.#rules;
+    rules.cwndOf = (host, w) => this.#cwnd(host === 'a' ? w.srcPort : w.dstPort, host);
+    rules.slackUs = s.turnUs * 2 + 1_000 + 2 * Math.max(s.hosts[0].tickUs, s.hosts[1].tickUs);
+    rules.fixedIss = s.wrap;
+    rules.mayFragment = s.attack !== null || s.mtus.some(([, mtu]) => mtu < 552);
+    for (const [i, { config }] of s.hosts.entries()) {
+      if (config.tcp?.rcvBufMemory !== undefined) rules.pressed.add(i === 0 ? 'a' : 'b');
+    }
+    rules.forgetful = s.restarts.length > 0 || s.box?.forgetsUs !== undefined;
     return [a, b];
   }
 
@@ -197,7 +235,7 @@ class Run {
   #watchStates(): void {
     for (const c of this.#conversations) {
       for (const end of [c.client, c.server]) {
-        if (end.socket === null || end.lastState === 'UNCONN') continue;
+        if (end.socket === null || end.killed || end.lastState === 'UNCONN') continue;
         const now = stateName(end.socket.state);
         if (now === end.lastState) continue;
         if (end.lastState !== '' && !mayFollow(end.lastState, now)) {
@@ -213,43 +251,75 @@ class Run {
     const c = this.#expected.get(clientPort);
     const s = host === 'a' ? c?.client.socket : c?.server.socket;
     if (s === null || s === undefined) return null;
-    const info = s.info();
-    return info.snd_cwnd * info.snd_mss;
+    return s.tcb.cwnd * s.tcb.mss;
   }
 
-  #lay(a: SimHost, b: SimHost, start: number): Cable {
-    const random = this.#random;
-    const clean = this.#options.clean === true;
-    const draw = { random, maxLoss: this.#options.maxLoss ?? 0.2 };
-    const partitions = drawPartitions(random, start);
-    const way = (): Impairment => {
-      const o = drawImpairment(draw);
-      if (clean) return { delayUs: o.delayUs ?? 0 };
-      if (partitions.length > 0 && chance(random, 0.7)) o.partitions = partitions;
-      return o;
-    };
-    const there = way();
-    // a symmetric network as often as two different ways
-    const back = chance(random, 0.5) ? { ...there } : way();
-    const mtu = pick(random, [296, 576, 1280, 1500, 1500, 1500, 9000, 65_535]);
-    const caps = chance(random, 0.3) ? ALL_CAPS : 0;
-    const refuse = !clean && chance(random, 0.2) ? fraction(random) * 0.1 : 0;
-    if (!clean && chance(random, 0.2)) this.#stalls(pick(random, [a, b]));
-    this.#scenario += `, mtu ${mtu}, caps ${caps}, refuse ${refuse.toFixed(3)}`;
-    this.#scenario += `, there ${JSON.stringify(there)}, back ${JSON.stringify(back)}`;
-    return this.#world.link(a, b, [there, back], { mtu, caps, refuse });
+  #lay(a: SimHost, b: SimHost): Cable {
+    const { mtu, caps, refuse, gro, ways, box } = this.#scenario;
+    const options = { mtu, caps, refuse, ...(gro === 0 ? {} : { gro: { everyUs: gro } }) };
+    const cable = this.#world.link(a, b, ways, options);
+    const inTheWay = box !== null || this.#scenario.mtus.length > 0;
+    if (inTheWay) cable.box = new Box(box ?? {}, new SeededRandom(this.#random.next()));
+    return cable;
   }
 
-  /** The host is away for up to 200 ms now and then: a garbage collection. */
-  #stalls(host: SimHost): void {
-    const clock = this.#world.clock;
-    this.#rules.slackUs += 250_000;
-    for (let n = 1 + below(this.#random, 5); n > 0; n--) {
-      const length = below(this.#random, 200_000);
-      clock.after(logUniform(this.#random, 1000, 60_000_000), () => {
-        host.stall(clock.nowUs() + length);
-      });
+  #trouble(cable: Cable): void {
+    schedule(this.#scenario, {
+      clock: this.#world.clock,
+      hosts: this.#hosts,
+      cable,
+      rules: this.#rules,
+      bite: (what) => {
+        this.#bites[what] = (this.#bites[what] ?? 0) + 1;
+      },
+      restart: (which) => this.#restart(which),
+      cutAll: () => this.#cutAll(),
+    });
+    const { attack } = this.#scenario;
+    if (attack === null) return;
+    const random = new SeededRandom(this.#random.next());
+    const victims = (): Victim[] => this.#victims(cable);
+    this.#attacker = new Attacker(attack, random, this.#world.clock, victims);
+  }
+
+  #victims(cable: Cable): Victim[] {
+    const found: Victim[] = [];
+    const [endA, endB] = cable.ends;
+    if (endA === undefined || endB === undefined) return found;
+    for (const { client, server } of this.#conversations) {
+      if (client.socket !== null && client.code === null) {
+        found.push({ end: endA, tcb: client.socket.tcb });
+      }
+      if (server.socket !== null && server.code === null) {
+        found.push({ end: endB, tcb: server.socket.tcb });
+      }
     }
+    return found;
+  }
+
+  /** From now on nobody can promise that a connection which has begun will end well. */
+  #cutAll(): void {
+    for (const c of this.#conversations) if (c.client.socket !== null) c.cut = true;
+  }
+
+  #restart(which: 0 | 1): void {
+    const host = this.#hosts[which] as SimHost;
+    const exceptions = host.stack.counters.get('PortsideExceptions');
+    if (exceptions > 0) this.#fail(`${host.name}: ${exceptions} exceptions before its restart`);
+    this.#cutAll();
+    for (const c of this.#conversations) {
+      if (which === 0 && c.client.socket !== null) c.client.kill();
+      if (which === 1) c.server.kill();
+    }
+    const tcp = { ...this.#scenario.hosts[which].config.tcp };
+    // Fixed numbers again would be those of the life before (RFC 9293 §3.4.3).
+    tcp.testIss = -1;
+    tcp.testTsOffset = -1;
+    const config = { ...this.#scenario.hosts[which].config, tcp };
+    const memory = borrow(this.#memory);
+    host.restart({ random: new SeededRandom(this.#random.next()), config, memory });
+    this.#world.note('restart', which);
+    if (which === 1) this.#serve(host);
   }
 
   #context(host: SimHost): EndContext {
@@ -264,13 +334,15 @@ class Run {
   }
 
   #serve(b: SimHost): void {
-    const server = b.stack.listen({
+    const { stack } = b;
+    const server = stack.listen({
       port: PORT,
       backlog: 64,
       handler: { accept: (_: TcpServer, s: TcpSocket) => this.#accept(s) },
     });
     // The listener goes when everything is over, so that the pools can be empty.
     const close = (): void => {
+      if (b.stack !== stack) return;
       if (this.#over()) server.close();
       else this.#world.clock.after(1_000_000, close);
     };
@@ -288,24 +360,18 @@ class Run {
   }
 
   #talk(a: SimHost, b: SimHost): void {
-    const random = this.#random;
-    const many = chance(random, 0.1);
-    const n = many ? 20 + below(random, 30) : 1 + below(random, 4);
-    const share = (this.#options.maxOctets ?? 2_000_000) / n;
-    for (let i = 0; i < n; i++) {
-      const at = i === 0 ? 0 : logUniform(random, 1, 5_000_000);
-      const c = this.#conversation(i, share, [a, b]);
+    for (const [i, talk] of this.#scenario.talks.entries()) {
+      const c = this.#conversation(i, talk, [a, b]);
+      c.frail = this.#scenario.hosts[1].config.tcp?.synBacklog !== undefined;
       this.#conversations.push(c);
-      this.#world.clock.after(at, () => this.#connect(a, c));
+      this.#world.clock.after(talk.atUs, () => this.#connect(a, c));
     }
-    this.#scenario += `, ${n} conversations`;
   }
 
   #datagrams(a: SimHost, b: SimHost): Datagrams | null {
-    if (chance(this.#random, 0.7)) return null;
+    if (!this.#scenario.udp || this.#scenario.restarts.length > 0) return null;
     const datagrams = new Datagrams(this.#random, SERVER, this.#context(b));
     datagrams.start(a, b);
-    this.#scenario += ', UDP';
     return datagrams;
   }
 
@@ -315,14 +381,8 @@ class Run {
     this.#expected.set(s.localPort, c);
   }
 
-  #conversation(i: number, share: number, hosts: readonly [SimHost, SimHost]): Conversation {
-    const random = this.#random;
-    const up = drawPlan(random, drawOctets(random, share));
-    const down = drawPlan(random, drawOctets(random, share));
-    if (chance(random, 0.15)) down.echo = true;
-    if (!down.echo && chance(random, 0.3)) pick(random, [up, down]).endsLast = true;
-    if (chance(random, 0.1)) drawAbort(random, pick(random, [up, down]), share);
-    const keys = [random.next(), random.next()] as const;
+  #conversation(i: number, talk: Talk, hosts: readonly [SimHost, SimHost]): Conversation {
+    const { keys, client: up, server: down } = talk;
     const serverKeys = down.echo ? ([keys[0], keys[0]] as const) : ([keys[1], keys[0]] as const);
     const clientKeys = down.echo ? ([keys[0], keys[0]] as const) : keys;
     const client = new End(`client${i}`, up, clientKeys, this.#context(hosts[0]));
@@ -331,39 +391,9 @@ class Run {
   }
 }
 
-function drawOctets(random: Random, most: number): number {
-  if (chance(random, 0.1)) return 0;
-  return Math.floor(logUniform(random, 1, Math.max(2, most)));
-}
-
-function drawAbort(random: Random, plan: Plan, share: number): void {
-  plan.abortAt = 1 + Math.floor(fraction(random) * share * 0.5);
-}
-
 function state(end: End): string {
   const s = end.socket;
   return `${end.name} sent ${end.sent}, read ${end.received}, ended ${end.hasEnded}, code ${
     end.code
   }, state ${s === null ? '-' : stateName(s.state)}`;
-}
-
-/** Knobs of one host; numbers just before the wrap for half of all seeds. */
-function drawConfig(random: Random, wrap: boolean): ConfigOverrides {
-  const tcp: NonNullable<ConfigOverrides['tcp']> = {};
-  if (wrap) {
-    tcp.testIss = 0x1_0000_0000 - 1 - below(random, 65_536);
-    tcp.testTsOffset = 0x1_0000_0000 - 1 - below(random, 20_000);
-  }
-  if (chance(random, 0.2)) tcp.sack = false;
-  if (chance(random, 0.2)) tcp.timestamps = false;
-  if (chance(random, 0.2)) tcp.windowScale = false;
-  if (chance(random, 0.3)) {
-    tcp.rcvBufInitial = Math.floor(logUniform(random, 4096, 262_144));
-    tcp.rcvBufMax = Math.max(tcp.rcvBufInitial, Math.floor(logUniform(random, 4096, 4_194_304)));
-  }
-  if (chance(random, 0.2)) {
-    tcp.sndBufInitial = Math.floor(logUniform(random, 4096, 262_144));
-    tcp.sndBufMax = Math.max(tcp.sndBufInitial, Math.floor(logUniform(random, 4096, 4_194_304)));
-  }
-  return { tcp };
 }

@@ -8,6 +8,17 @@ function word(key: number, index: number): number {
   return x ^ (x >>> 13);
 }
 
+/** Fewer octets are not worth a view. */
+const BULK = 128;
+const LITTLE_ENDIAN = new Uint8Array(new Int32Array([1]).buffer)[0] === 1;
+
+/** Octets [at, end) as words; null where memory does not lie so. */
+function aligned(u8: Uint8Array, at: number, end: number): Int32Array | null {
+  const from = u8.byteOffset + at;
+  if (!LITTLE_ENDIAN || (from & 3) !== 0) return null;
+  return new Int32Array(u8.buffer, from, (end - at) >>> 2);
+}
+
 /** The octet at place `position` of the stream `key`. */
 export function octetAt(key: number, position: number): number {
   return (word(key, Math.floor(position / 4) | 0) >>> ((position % 4) * 8)) & 0xff;
@@ -29,6 +40,11 @@ export function fill(
     p++;
   }
   let w = Math.floor(p / 4);
+  const words = end - at < BULK ? null : aligned(u8, at, end);
+  if (words !== null) {
+    for (let i = 0; i < words.length; i++, w++) words[i] = word(key, w | 0);
+    at += words.length * 4;
+  }
   while (at + 4 <= end) {
     const x = word(key, w | 0);
     u8[at] = x & 0xff;
@@ -55,6 +71,15 @@ export function firstWrong(
     i++;
   }
   let w = Math.floor((position + i) / 4);
+  const words = len - i < BULK ? null : aligned(u8, off + i, off + len);
+  if (words !== null) {
+    let n = 0;
+    while (n < words.length && words[n] === word(key, w | 0)) {
+      n++;
+      w++;
+    }
+    i += n * 4;
+  }
   for (; i + 4 <= len; i += 4, w++) {
     const x = word(key, w | 0);
     const at = off + i;

@@ -33,6 +33,8 @@ export interface LinkOptions {
   caps?: number;
   /** Chance that an end refuses a packet. */
   refuse?: number;
+  /** Segments that arrive together are joined on the way. */
+  gro?: { everyUs: number };
   /** Addresses of either end instead of the hosts' own. */
   addresses?: readonly [readonly string[], readonly string[]];
 }
@@ -43,6 +45,7 @@ export const ALL_CAPS = LinkCap.TX_CSUM | LinkCap.TSO4 | LinkCap.TSO6 | LinkCap.
 export interface PacketWatch {
   sent(host: string, octets: Uint8Array, flags: number, gso: number, mtu: number): void;
   received(host: string, octets: Uint8Array, flags: number, gso: number): void;
+  forged(host: string, octets: Uint8Array): void;
   refused(host: string): void;
 }
 
@@ -70,6 +73,7 @@ export class World {
     this.#watcher = {
       sent: (end, octets, flags, gso) => this.#sent(end, octets, flags, gso),
       received: (end, octets, flags, gso) => this.#received(end, octets, flags, gso),
+      forged: (end, octets) => this.#forged(end, octets),
       refused: (end) => {
         this.refusals++;
         if (this.watch !== null) this.watch.refused(end.hostName);
@@ -100,6 +104,7 @@ export class World {
       mtu: options.mtu ?? 1500,
       caps: options.caps ?? 0,
       refuse: options.refuse ?? 0,
+      ...(options.gro === undefined ? {} : { gro: options.gro }),
     };
     const random = new SeededRandom(this.random.next());
     const cable = new Cable(shape, this.#watcher, random, () => this.clock.nowUs());
@@ -157,7 +162,7 @@ export class World {
   /** Nothing happens until then: the hosts' clocks move with the world's. */
   #moveTo(us: number): void {
     this.clock.moveTo(us);
-    for (const host of this.hosts) host.stack.tick(us);
+    for (const host of this.hosts) host.tick();
   }
 
   /** Adds an event of the program's to the trace. */
@@ -188,6 +193,14 @@ export class World {
       this.#describe(octets, flags, gso),
     );
     if (this.watch !== null) this.watch.received(end.hostName, octets, flags, gso);
+  }
+
+  #forged(end: CableEnd, octets: Uint8Array): void {
+    this.trace.octets(octets);
+    this.trace.event(this.clock.nowUs(), `${end.name} gets forged`, () =>
+      this.#describe(octets, 0, 0),
+    );
+    if (this.watch !== null) this.watch.forged(end.hostName, octets);
   }
 }
 

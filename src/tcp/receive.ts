@@ -67,7 +67,7 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   return Verdict.DONE;
 }
 
-/** No place for it: the sender learns by a duplicate ACK that something is missing (RFC 5681 §4.2). */
+/** No place for it: a duplicate ACK tells the sender that something is missing (RFC 5681 §4.2). */
 function dropAhead(t: Tcb, rx: Rx): Verdict {
   wake(t, Ready.OUTPUT);
   return drop(t.layer.ip, rx, Drop.TCP_OFO_DROP);

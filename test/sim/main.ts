@@ -1,75 +1,55 @@
-// `npm run sim -- --seed N | --seeds N [--from N] | --minutes N [--trace N] [--loss X] [--clean]`
-// Prints each failing seed with what went wrong; one seed alone prints its trace hash and scenario.
+// `npm run sim -- [--seed N | --seeds N [--from N] | --minutes N] [--workers N]`: the simulator at
+// full size. Seeds that ever failed come first. Ctrl-C stops after the seeds that have begun; the
+// same command goes on from there. The last line is `N seeds, X GB, N violations`.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { type RunResult, runSeed } from '../../src/sim/run.ts';
-
-const FAILED_FILE = new URL('./failed-seeds.json', import.meta.url);
+import { availableParallelism } from 'node:os';
+import { addBites, type Bites } from '../../src/sim/bites.ts';
+import { type RunOptions, type RunResult, runSeed } from '../../src/sim/run.ts';
+import { kindOf } from '../../src/sim/scenario.ts';
+import { runPool } from './pool.ts';
+import { ledger, loadState, remember, type State, saveState } from './progress.ts';
 
 interface Options {
   seed: number | null;
   seeds: number;
   from: number;
   minutes: number;
+  workers: number;
   trace: number;
   loss: number;
   clean: boolean;
+  bites: boolean;
 }
 
+const USAGE = `usage: sim [--seed N [--trace LINES] | --seeds N [--from N] | --minutes N]
+           [--workers N] [--loss 0…1] [--clean] [--bites]`;
+const SAVE_EVERY = 100;
+
 function usage(wrong: string): never {
-  console.error(`${wrong}\nusage: sim [--seed N | --seeds N [--from N] | --minutes N]`);
-  console.error('           [--trace LINES] [--loss 0…1] [--clean]');
+  console.error(`${wrong}\n${USAGE}`);
   process.exit(2);
 }
 
 function parse(args: string[]): Options {
-  const o: Options = {
-    seed: null,
-    seeds: 0,
-    from: 1,
-    minutes: 0,
-    trace: 0,
-    loss: 0.2,
-    clean: false,
-  };
+  const o = { seeds: 0, from: 1, minutes: 0, workers: availableParallelism(), trace: 0, loss: 0.2 };
+  const out: Options = { ...o, seed: null, clean: false, bites: false };
   for (let i = 0; i < args.length; i++) {
-    const name = args[i];
-    if (name === '--clean') {
-      o.clean = true;
+    const name = (args[i] ?? '').replace(/^--/, '');
+    if (name === 'clean' || name === 'bites') {
+      out[name] = true;
       continue;
     }
     const value = Number(args[++i]);
-    if (!Number.isFinite(value)) usage(`${name} wants a number`);
-    if (name === '--seed') o.seed = value;
-    else if (name === '--seeds') o.seeds = value;
-    else if (name === '--from') o.from = value;
-    else if (name === '--minutes') o.minutes = value;
-    else if (name === '--trace') o.trace = value;
-    else if (name === '--loss') o.loss = value;
-    else usage(`what is ${name}?`);
+    if (!Number.isFinite(value)) usage(`${args[i - 1]} wants a number`);
+    if (name === 'seed' || name in o) out[name as 'seed'] = value;
+    else usage(`what is --${name}?`);
   }
-  if (o.seed === null && o.seeds === 0 && o.minutes === 0) o.seeds = 1000;
-  return o;
+  if (out.seed === null && out.seeds === 0 && out.minutes === 0) out.seeds = 1000;
+  return out;
 }
 
-/** Seeds that failed before are replayed first. */
-function failedBefore(): number[] {
-  try {
-    const list: unknown = JSON.parse(readFileSync(FAILED_FILE, 'utf8'));
-    return Array.isArray(list) ? list.filter((n): n is number => typeof n === 'number') : [];
-  } catch {
-    return [];
-  }
-}
-
-function remember(seeds: number[]): void {
-  if (seeds.length === 0) return;
-  const all = [...new Set([...failedBefore(), ...seeds])].sort((a, b) => a - b).slice(0, 100);
-  writeFileSync(FAILED_FILE, `${JSON.stringify(all)}\n`);
-}
-
-function run(seed: number, o: Options): RunResult {
-  return runSeed({ seed, keepTrace: o.trace, maxLoss: o.loss, clean: o.clean });
+function shape(seed: number, o: Options): RunOptions {
+  return { seed, keepTrace: o.trace, maxLoss: o.loss, clean: o.clean };
 }
 
 function report(r: RunResult): void {
@@ -79,7 +59,7 @@ function report(r: RunResult): void {
 }
 
 function single(seed: number, o: Options): number {
-  const r = run(seed, o);
+  const r = runSeed(shape(seed, o));
   for (const text of r.trace) console.log(text);
   if (r.failures.length > 0) report(r);
   else console.log(`seed ${seed} passed\n  ${r.scenario}`);
@@ -87,40 +67,115 @@ function single(seed: number, o: Options): number {
     `  ${r.conversations} conversations, ${r.octets} octets read, ${r.packets} packets, ` +
       `${r.steps} steps, ${(r.virtualUs / 1e6).toFixed(3)} s of virtual time`,
   );
+  if (o.bites) print(r.bites);
   console.log(`trace hash ${r.hash}`);
   return r.failures.length === 0 ? 0 : 1;
 }
 
-function many(o: Options): number {
-  const start = performance.now();
-  const end = o.minutes > 0 ? start + o.minutes * 60_000 : Infinity;
-  const failed: number[] = [];
-  const total = { seeds: 0, octets: 0, packets: 0, undetectable: 0, gaveUp: 0 };
-  const queue = o.clean ? [] : failedBefore();
-  let next = o.from;
-  while (performance.now() < end && (o.minutes > 0 || total.seeds < o.seeds)) {
-    const seed = queue.shift() ?? next++;
-    const r = run(seed, o);
-    total.seeds++;
-    total.octets += r.octets;
-    total.packets += r.packets;
-    total.undetectable += r.undetectable;
-    total.gaveUp += r.gaveUp;
-    if (r.failures.length > 0) {
-      failed.push(seed);
-      report(r);
-    }
-  }
-  const seconds = (performance.now() - start) / 1000;
-  console.log(
-    `${total.seeds} seeds, ${(total.octets / 1e6).toFixed(1)} MB read and judged, ` +
-      `${total.packets} packets, ${seconds.toFixed(1)} s; ${total.undetectable} damaged packets ` +
-      `that no checksum could tell, ${total.gaveUp} connections given up by timeouts`,
-  );
-  if (o.loss === 0.2 && !o.clean) remember(failed);
-  if (failed.length > 0) console.log(`failing seeds: ${failed.join(' ')}`);
-  return failed.length === 0 ? 0 : 1;
+function print(bites: Bites): void {
+  for (const [what, n] of Object.entries(bites).sort()) console.log(`  ${what}: ${n}`);
 }
 
-const options = parse(process.argv.slice(2));
-process.exitCode = options.seed === null ? many(options) : single(options.seed, options);
+class Many {
+  readonly #o: Options;
+  readonly #state: State;
+  readonly #replay: number[];
+  readonly #started = performance.now();
+  readonly #bites: Bites = {};
+  readonly #open = new Set<number>();
+  #gaveUp = 0;
+  #undetectable = 0;
+  #packets = 0;
+  #stopped = false;
+
+  constructor(o: Options, args: string) {
+    this.#o = o;
+    this.#state = loadState();
+    const usual = o.loss === 0.2 && !o.clean;
+    this.#replay = usual ? ledger() : [];
+    if (this.#state.args === args) console.log(`going on from seed ${this.#state.next}`);
+    else Object.assign(this.#state, { args, next: o.from, seeds: 0, octets: 0, failed: [] });
+  }
+
+  async run(): Promise<number> {
+    const stop = (): void => {
+      this.#stopped = true;
+      console.log('stopping after the seeds that have begun; the same command goes on from there');
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    await runPool({
+      workers: this.#o.workers,
+      next: () => this.#next(),
+      done: (r) => this.#done(r),
+    });
+    return this.#end();
+  }
+
+  #next(): RunOptions | null {
+    if (this.#stopped) return null;
+    const { minutes, seeds, from } = this.#o;
+    const again = this.#replay.shift();
+    if (again !== undefined) return shape(again, this.#o);
+    const s = this.#state;
+    if (minutes > 0) {
+      if (performance.now() - this.#started > minutes * 60_000) return null;
+    } else if (s.next >= from + seeds) return null;
+    const seed = s.next++;
+    this.#open.add(seed);
+    return shape(seed, this.#o);
+  }
+
+  #done(r: RunResult): void {
+    const s = this.#state;
+    this.#open.delete(r.seed);
+    s.seeds++;
+    s.octets += r.octets;
+    s.everSeeds++;
+    s.everOctets += r.octets;
+    this.#packets += r.packets;
+    this.#undetectable += r.undetectable;
+    this.#gaveUp += r.gaveUp;
+    addBites(this.#bites, r.bites);
+    if (r.failures.length > 0) {
+      s.failed.push(r.seed);
+      report(r);
+    }
+    if (kindOf(r.seed) === 'giant') console.log(`seed ${r.seed}: ${r.octets} octets in one go`);
+    if (s.seeds % SAVE_EVERY === 0) this.#save();
+  }
+
+  /** Seeds that have begun and are not done are to be run again. */
+  #save(): void {
+    const next = Math.min(this.#state.next, ...this.#open);
+    saveState({ ...this.#state, next });
+  }
+
+  #end(): number {
+    const s = this.#state;
+    const o = this.#o;
+    const seconds = (performance.now() - this.#started) / 1000;
+    if (o.loss === 0.2 && !o.clean) remember(s.failed);
+    if (!this.#stopped) s.args = '';
+    this.#save();
+    if (o.bites) print(this.#bites);
+    console.log(
+      `${this.#packets} packets, ${seconds.toFixed(1)} s, ${o.workers} workers; ` +
+        `${this.#undetectable} damaged packets that no checksum could tell, ` +
+        `${this.#gaveUp} connections given up by timeouts`,
+    );
+    const ever = `${s.everSeeds} seeds and ${(s.everOctets / 1e9).toFixed(1)} GB`;
+    console.log(`in this checkout so far: ${ever}`);
+    if (s.failed.length > 0) console.log(`failing seeds: ${s.failed.join(' ')}`);
+    const gb = (s.octets / 1e9).toFixed(2);
+    console.log(`${s.seeds} seeds, ${gb} GB, ${s.failed.length} violations`);
+    return s.failed.length === 0 ? 0 : 1;
+  }
+}
+
+const args = process.argv.slice(2);
+const options = parse(args);
+process.exitCode =
+  options.seed === null
+    ? await new Many(options, args.join(' ')).run()
+    : single(options.seed, options);
