@@ -10,7 +10,6 @@ import type { PacketWatch } from './world.ts';
 
 /** RFC 6928: the initial window in full segments. Bounds stand here, the code is not asked. */
 const INITIAL_WINDOW = 10;
-/** RFC 3042 sends two, a loss probe one, a window probe one. */
 const EXTRA_SEGMENTS = 4;
 /** RFC 9293 MUST-40. */
 const ACK_WITHIN_US = 500_000;
@@ -31,6 +30,8 @@ export class Invariants implements PacketWatch {
   mayFragment = false;
   /** A host or a box may have forgotten a connection that the other end still has. */
   forgetful = false;
+  /** RFC 3042 sends two, a loss probe one, a window probe one; BBR adds room for three bursts. */
+  extraSegments = EXTRA_SEGMENTS;
   /** Hosts with hardly any receive memory: they may drop what came, and answer the next copy. */
   readonly pressed = new Set<string>();
   /** Octets of congestion window of a sender that has seen no loss yet; null: not known. */
@@ -311,7 +312,7 @@ export class Invariants implements PacketWatch {
     const segments = Math.ceil(this.#wire.dataLen / segment);
     if (end > out.dataEnd) out.newSegments += segments;
     else out.resent += segments;
-    const first = INITIAL_WINDOW + EXTRA_SEGMENTS + out.resent + back.forgedGot;
+    const first = INITIAL_WINDOW + this.extraSegments + out.resent + back.forgedGot;
     const most = first + 2 * back.dataSegmentsGot;
     const offered = offeredMss(back);
     const mostOctets = first * offered + 2 * out.got;
@@ -328,8 +329,9 @@ export class Invariants implements PacketWatch {
     const scaled = (w.flags & Bit.SYN) === 0 && out.scaled(back);
     const shift = scaled ? out.wscale : 0;
     const edge = ack + w.window * 2 ** shift;
-    // RFC 7323 §2.4: an edge may retreat by less than one unit of the shift
-    if (edge <= out.edge - 2 ** shift)
+    // RFC 7323 §2.4: an edge may retreat by less than one unit of the shift; a SYN-ACK that is sent
+    // again after an ACK was rounded up shows the window as it is
+    if (edge <= out.edge - 2 ** (out.scaled(back) ? out.wscale : 0))
       this.#broken(host, `right edge went from ${out.edge} to ${edge}`);
     out.edge = Math.max(out.edge, edge);
     if (out.ackDueUs >= 0) {

@@ -313,6 +313,12 @@ export class Conversation {
     return this.server.socket === null || this.server.code !== null;
   }
 
+  /** The program ends what hangs. */
+  abandon(): void {
+    this.client.abandon();
+    this.server.abandon();
+  }
+
   /**
    * One end is gone and the other cannot know: the client's last ACK never came and the server has
    * given up, or an orphan has given up its FIN (RFC 9293 §3.8.3, R2). TCP may wait for ever then.

@@ -5,6 +5,7 @@
 import { type Random, SeededRandom } from '../base/random.ts';
 import type { TcpServer } from '../socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
+import { bbr } from '../tcp/congestion/bbr.ts';
 import { stateName } from '../tcp/state.ts';
 import { Attacker, type Victim } from './attacker.ts';
 import { type Bites, countBites } from './bites.ts';
@@ -119,9 +120,9 @@ class Run {
     const world = this.#world;
     let octets = 0;
     let gaveUp = 0;
-    for (const c of this.#conversations) {
-      octets += c.client.received + c.server.received;
-      gaveUp += c.gaveUp;
+    for (const { client, server, gaveUp: gave } of this.#conversations) {
+      octets += client.received + server.received;
+      gaveUp += gave;
     }
     let undetectable = 0;
     for (const cable of world.cables) {
@@ -172,7 +173,7 @@ class Run {
       ended = world.run({ untilUs: until, maxSteps: MAX_STEPS, done });
     }
     // What a lost RST left behind on the other side is legal: TCP cannot know. The program ends it.
-    for (const c of this.#conversations) if (c.mayHang) this.#abandon(c);
+    for (const c of this.#conversations) if (c.mayHang) c.abandon();
     if (!this.#over()) {
       const what = ended ? 'deadlock: nothing is left to happen' : 'not over in time';
       for (const c of this.#conversations) {
@@ -188,11 +189,6 @@ class Run {
   #over(): boolean {
     for (const c of this.#conversations) if (!c.over) return false;
     return true;
-  }
-
-  #abandon(c: Conversation): void {
-    c.client.abandon();
-    c.server.abandon();
   }
 
   #makeHosts(): [SimHost, SimHost] {
@@ -223,6 +219,7 @@ class Run {
     rules.cwndOf = (host, w) => this.#cwnd(host === 'a' ? w.srcPort : w.dstPort, host);
     rules.slackUs = s.turnUs * 2 + 1_000 + 2 * Math.max(s.hosts[0].tickUs, s.hosts[1].tickUs);
     rules.fixedIss = s.wrap;
+    if (s.hosts.some(({ config }) => config.tcp?.controller === bbr)) rules.extraSegments += 4;
     rules.mayFragment = s.attack !== null || s.mtus.some(([, mtu]) => mtu < 552);
     for (const [i, { config }] of s.hosts.entries()) {
       if (config.tcp?.rcvBufMemory !== undefined) rules.pressed.add(i === 0 ? 'a' : 'b');
