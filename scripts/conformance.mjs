@@ -1,13 +1,14 @@
 // Writes docs/conformance.md from the names of the tests: which requirement is shown by which test.
 //   node scripts/conformance.mjs [--check]
-// --check writes nothing and fails when a MUST or SHLD of RFC 9293 has neither test nor answer,
-// or when the page no longer says what the tests' names say.
+// --check writes nothing and fails when a MUST or SHLD of RFC 9293, or a row of requirements.mjs,
+// has neither test nor answer, or when the page no longer says what the tests' names say.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, ROOT } from './machine.mjs';
+import { ROWS } from './requirements.mjs';
 
 const PAGE = join(ROOT, 'docs', 'conformance.md');
 const MUSTS = 69;
@@ -53,7 +54,17 @@ function row(key, shown) {
   return `| ${key} | ${files} |`;
 }
 
-function page(shown) {
+/** A row of requirements.mjs: every wanted part of a name must be found. */
+function ask([table, what, ...wanted], tests) {
+  const { answer } = wanted[0];
+  if (answer !== undefined) return `| ${table} | ${what} | ${answer} |`;
+  const found = wanted.map((part) => tests.filter((t) => t.name.includes(part)));
+  if (found.some((list) => list.length === 0)) return `| ${table} | ${what} | **nothing** |`;
+  const files = [...new Set(found.flat().map((t) => `\`${t.file}\``))].sort().join(' ');
+  return `| ${table} | ${what} | ${files} |`;
+}
+
+function page(shown, tests) {
   const rows = (kind, n) =>
     Array.from({ length: n }, (_, i) => row(`${kind}-${i + 1}`, shown)).join('\n');
   const rfcs = [...shown.keys()]
@@ -78,6 +89,12 @@ ${rows('MUST', MUSTS)}
 |---|---|
 ${rows('SHLD', SHOULDS)}
 
+## Internet layer, extensions, attacks
+
+| of | what | shown by |
+|---|---|---|
+${ROWS.map((wanted) => ask(wanted, tests)).join('\n')}
+
 ## Every RFC that a test cites
 
 | RFC | cited by |
@@ -86,8 +103,8 @@ ${rfcs}
 `;
 }
 
-const shown = byRequirement(testNames());
-const text = page(shown);
+const tests = testNames();
+const text = page(byRequirement(tests), tests);
 const orphans = text.split('\n').filter((line) => line.includes('**nothing**'));
 if (process.argv.includes('--check')) {
   for (const orphan of orphans) console.error(`no test and no answer: ${orphan}`);
@@ -96,5 +113,5 @@ if (process.argv.includes('--check')) {
   process.exit(orphans.length > 0 || stale ? 1 : 0);
 }
 writeFileSync(PAGE, text);
-console.log(`${PAGE}: ${orphans.length} requirements of RFC 9293 without test or answer`);
+console.log(`${PAGE}: ${orphans.length} requirements without test or answer`);
 for (const orphan of orphans) console.log(orphan);

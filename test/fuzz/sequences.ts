@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { encodeProgram, readCorpus, writeCorpus } from './corpus.ts';
-import type * as Hunting from './hunt.ts';
 import { type Built, buildInstrumented, type Edge, ROOMS, ROOT } from './instrument.ts';
+import type * as Bundled from './worker.ts';
 import type { Harvest, Order } from './worker.ts';
 
-export type Bundle = typeof Hunting;
+export type Bundle = typeof Bundled;
 
 export interface Open {
   readonly built: Built;

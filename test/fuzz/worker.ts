@@ -50,4 +50,5 @@ function work(order: Order): void {
 
 if (parentPort !== null) work(workerData as Order);
 
+export * as costs from './costs.ts';
 export { Hunt, minimised, shrunk };

@@ -48,6 +48,24 @@ describe('sequences of packets, calls and time', () => {
     expect(reached / all).toBeGreaterThan(floor);
   });
 
+  // Steps are branches taken: the same on every machine.
+  test('20,000 segments of one octet out of order cost the same at the end as at the beginning (SegmentSmack, CVE-2018-5390)', () => {
+    const { perPacketFirst, perPacketLast, most } = bundle.costs.tinySegments(20_000);
+    expect(perPacketLast).toBeLessThan(perPacketFirst * 1.2);
+    expect(most).toBeLessThan(2000);
+  });
+
+  test('SACK blocks all over a flight of crumbs cost no more than the flight has records (SACK Slowness, CVE-2019-11478)', () => {
+    const { perPacketFirst, perPacketLast, most } = bundle.costs.sackHoles(4000);
+    expect(perPacketLast).toBeLessThan(perPacketFirst * 1.5);
+    expect(most).toBeLessThan(10_000);
+  });
+
+  test('5,000 ACKs of one octet each cost the same at the end as at the beginning (ACK division)', () => {
+    const { perPacketFirst, perPacketLast } = bundle.costs.crumbs(5000);
+    expect(perPacketLast).toBeLessThan(perPacketFirst * 1.2);
+  });
+
   test('no program costs more than 3 million steps: work is bounded', () => {
     expect(hunt.mostSteps).toBeLessThan(3_000_000);
   });
