@@ -27,7 +27,7 @@ export { SERVICES, type ServiceName, serviceName, servicePort } from './services
 export type { Listening, Service, Timers } from './services/service.ts';
 export { Poll, Shutdown, type StreamOptions, StreamSocket } from './socket/stream-socket.ts';
 export type { TcpInfo } from './socket/tcp-info.ts';
-export type { ListenOptions, ServerHandler, TcpServer } from './socket/tcp-server.ts';
+export type { Knock, ListenOptions, ServerHandler, TcpServer } from './socket/tcp-server.ts';
 export type { ConnectOptions, TcpHandler, TcpOptions, TcpSocket } from './socket/tcp-socket.ts';
 export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-socket.ts';
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';

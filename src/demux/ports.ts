@@ -100,6 +100,13 @@ export class Ports {
     return (held[best] as Binding).slot;
   }
 
+  /** Slots of all that answer equally well for a local address and port, in order of binding. */
+  sharers(port: number, a: number, b: number, c: number, d: number): number[] {
+    const held = this.bindings(port);
+    const best = Math.max(0, ...held.map((x) => matches(x, a, b, c, d)));
+    return held.filter((x) => best > 0 && matches(x, a, b, c, d) === best).map((x) => x.slot);
+  }
+
   /** Whether a binding for this local address and port would be refused. */
   taken(wanted: Binding): boolean {
     for (const other of this.bindings(wanted.port)) {

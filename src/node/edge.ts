@@ -6,7 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type * as net from 'node:net';
 import { Code } from '../base/code.ts';
-import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
+import type { TcpHandler, TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
 import { State } from '../tcp/state.ts';
 import { errnoError, hostClosed } from './errors.ts';
 import type { Ground, Orphan, Tenant } from './ground.ts';
@@ -34,6 +34,12 @@ export class Edge implements Tenant, Orphan {
   noDelay = false;
   keepAlive = false;
   keepAliveSeconds = 0;
+  /** Options of the connection that it gets when it is made, and those that it is told later. */
+  tcp: TcpOptions = {};
+  fastOpen = false;
+  quickAck: boolean | null = null;
+  corked = false;
+  pacingRate = 0;
   onread: OnRead | null = null;
   /** Accepted on a dual-stack listener: IPv4 addresses are shown as ::ffff:a.b.c.d. */
   mapped = false;
@@ -81,6 +87,9 @@ export class Edge implements Tenant, Orphan {
     this.#openTurn = this.ground.driver.turns;
     if (this.noDelay) handle.setNoDelay(true);
     if (this.keepAlive) this.applyKeepAlive();
+    if (this.quickAck !== null) handle.setQuickAck(this.quickAck);
+    if (this.corked) handle.cork();
+    if (this.pacingRate > 0) handle.setMaxPacingRate(this.pacingRate);
     this.reading = false;
   }
 
@@ -109,7 +118,8 @@ export class Edge implements Tenant, Orphan {
 
   applyKeepAlive(): void {
     const idleMs = this.keepAliveSeconds > 0 ? this.keepAliveSeconds * 1000 : undefined;
-    if (!this.over) this.handle?.setKeepAlive(this.keepAlive, idleMs);
+    const { keepAliveIntervalMs: interval, keepAliveProbes: probes } = this.tcp;
+    if (!this.over) this.handle?.setKeepAlive(this.keepAlive, idleMs, interval, probes);
   }
 
   /** Runs the program's code in the context in which the socket was made. */

@@ -80,6 +80,8 @@ export function open(
       address,
       port,
       handler: edgeHandler,
+      ...edge.tcp,
+      fastOpen: edge.fastOpen,
       ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
       ...(target.localPort === undefined ? {} : { localPort: target.localPort }),
     });

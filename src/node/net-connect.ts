@@ -15,6 +15,7 @@ import {
 import type { Lookup, LookupOptions } from './ground.ts';
 import { attempt, checkAddress, type Inner, type Target } from './net-attempt.ts';
 import { Attempts } from './net-attempts.ts';
+import { useTcpOptions } from './tcp-options.ts';
 
 /** What `connect` understands of net.TcpSocketConnectOpts; all of it unchecked. */
 export interface ConnectOptions {
@@ -32,6 +33,8 @@ export interface ConnectOptions {
   autoSelectFamily?: unknown;
   autoSelectFamilyAttemptTimeout?: unknown;
   timeout?: number;
+  /** SocketTcpOptions. */
+  tcp?: unknown;
 }
 
 const MIN_ATTEMPT_MS = 10;
@@ -79,6 +82,7 @@ export function startConnect(edge: Edge, options: ConnectOptions): void {
     localAddress: localAddress ? (localAddress as string) : undefined,
     localPort: localPort ? (localPort as number) : undefined,
   };
+  useTcpOptions(edge, options.tcp);
   const several = wantsSeveral(options);
   const attemptMs = attemptTimeout(options);
   const literal = net.isIP(target.host);

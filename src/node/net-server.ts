@@ -5,7 +5,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
-import type { ServerHandler, TcpServer } from '../socket/tcp-server.ts';
+import type { Knock, ServerHandler, TcpServer } from '../socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { Edge } from './edge.ts';
 import { addressInfo, edgeHandler } from './edge.ts';
@@ -14,8 +14,18 @@ import type { Ground, LookupAddress, Tenant } from './ground.ts';
 import { normalizeArgs } from './net-connect.ts';
 import { kEdge, type SocketOptions } from './net-socket.ts';
 import { rethrow } from './rethrow.ts';
+import {
+  type Gate,
+  type ListenExtras,
+  listenExtrasOf,
+  peerOf,
+  readServerExtras,
+  type ServerExtras,
+} from './server-options.ts';
+import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 
 export const kGround = Symbol('portside.ground');
+const kExtras = Symbol('portside.extras');
 
 /** libuv's UV_TCP_IPV6ONLY, which Node passes down as a flag. */
 const IPV6_ONLY = 1;
@@ -26,6 +36,7 @@ const serverSockets = channel('net.server.socket');
 /** Members of net.Server that its type does not name, and ours. */
 export interface ServerInner {
   [kGround]: Ground;
+  [kExtras]: ServerExtras & ListenExtras;
   _handle: ListenHandle | null;
   _connections: number;
   _unref: boolean;
@@ -56,6 +67,25 @@ class ListenHandle implements ServerHandler, Tenant {
     this.server = server;
     this.ground = ground;
     this.Socket = Socket;
+    const gate = (server as unknown as ServerInner)[kExtras].gate;
+    if (gate !== undefined) this.gate = (_core, knock) => this.#ask(gate, knock);
+  }
+
+  /** The program's word on a peer whose SYN is held; its failure refuses and is its own. */
+  #ask(gate: Gate, knock: Knock): void {
+    this.#resource.runInAsyncScope(() => {
+      new Promise<boolean | string>((resolve) => resolve(gate(peerOf(knock)))).then(
+        (answer) => {
+          if (answer === true) knock.admit();
+          else if (answer === 'silent') knock.ignore();
+          else knock.reset();
+        },
+        (error: unknown) => {
+          knock.reset();
+          rethrow(error);
+        },
+      );
+    });
   }
 
   opened(core: TcpServer): void {
@@ -108,6 +138,9 @@ class ListenHandle implements ServerHandler, Tenant {
     }
     if ((this.server as unknown as ServerInner)._handle === this) this.server.close();
   }
+
+  /** Present only where the program has a gate: then the core holds each SYN. */
+  gate?: (core: TcpServer, knock: Knock) => void;
 
   accept(_core: TcpServer, s: TcpSocket): TcpHandler | null {
     const inner = this.server as unknown as ServerInner;
@@ -167,6 +200,7 @@ function welcome(listen: ListenHandle, s: TcpSocket): void {
     } as object),
   });
   const edge = (socket as unknown as { [kEdge]: Edge })[kEdge];
+  useTcpOptions(edge, inner[kExtras].tcp);
   edge.noDelay = inner.noDelay;
   edge.keepAlive = inner.keepAlive;
   edge.keepAliveSeconds = inner.keepAliveInitialDelay;
@@ -190,6 +224,12 @@ export class ServerBody extends net.Server {
   override listen(...args: unknown[]): this {
     const inner = this as unknown as ServerInner;
     const [options, callback] = normalizeArgs(args);
+    const extras = listenExtrasOf(options);
+    Object.assign(inner[kExtras], extras);
+    if (extras.any === true) {
+      const known = { ...options, port: 0, exclusive: true } as net.ListenOptions;
+      return super.listen(known, callback === null ? undefined : callback);
+    }
     const host = options.host;
     const named = typeof host === 'string' && host !== '' && net.isIP(host) === 0;
     if (!named || inner._handle !== null) return super.listen(...(args as []));
@@ -251,11 +291,27 @@ function bind(
   ipv6Only: boolean,
 ): Error | null {
   const { stack } = handle.ground;
+  const extras = (handle.server as unknown as ServerInner)[kExtras];
   const candidates = address ? [address] : ['::', '0.0.0.0'];
   let error: Error | null = null;
   for (const candidate of candidates) {
     try {
-      handle.opened(stack.listen({ address: candidate, port, backlog, ipv6Only, handler: handle }));
+      const { tcp, any, prefix, reusePort, balance, fastOpen } = extras;
+      const own = readTcpOptions(tcp);
+      const where =
+        any === true ? { port: 0, prefix: prefix ?? '::/0' } : { address: candidate, port };
+      handle.opened(
+        stack.listen({
+          ...own,
+          ...where,
+          backlog,
+          ipv6Only,
+          reusePort,
+          balance,
+          fastOpen,
+          handler: handle,
+        }),
+      );
       return null;
     } catch (thrown) {
       if (!(thrown instanceof CodeError)) throw thrown;
@@ -270,7 +326,14 @@ function bind(
 }
 
 /** Makes `self` (already a net.Server) a server of this host. */
-export function initServer(self: net.Server, ground: Ground, Socket: SocketFactory): void {
+export function initServer(
+  self: net.Server,
+  ground: Ground,
+  Socket: SocketFactory,
+  options: unknown,
+): void {
+  const isOptions = typeof options === 'object' && options !== null;
+  Object.defineProperty(self, kExtras, { value: readServerExtras(isOptions ? options : {}) });
   Object.defineProperty(self, kGround, { value: ground });
   Object.defineProperty(self, 'Socket', { value: Socket });
 }

@@ -12,6 +12,8 @@ import { coded, errnoError, hostClosed, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
 import { type ConnectOptions, normalizeArgs, refusePath, startConnect } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
+import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
+import { addTcpSetters } from './tcp-setters.ts';
 
 export const kEdge = Symbol('portside.edge');
 
@@ -65,6 +67,7 @@ export function initSocket(self: net.Socket, ground: Ground, options: SocketOpti
   edge.noDelay = Boolean(options.noDelay);
   edge.keepAlive = Boolean(options.keepAlive);
   edge.keepAliveSeconds = ~~(Number(options.keepAliveInitialDelay ?? 0) / 1000);
+  useTcpOptions(edge, options.tcp);
   const onread = usableOnRead(options.onread);
   if (onread !== null) edge.onread = new OnRead(edge, onread);
   return edge;
@@ -77,6 +80,7 @@ export interface SocketOptions extends Omit<net.SocketConstructorOpts, 'onread' 
   keepAlive?: boolean;
   keepAliveInitialDelay?: number;
   onread?: unknown;
+  tcp?: unknown;
 }
 
 /** What the constructor of net.Socket gets: nothing that would make it take a kernel handle. */
@@ -217,11 +221,19 @@ export class SocketBody extends net.Socket {
     return this;
   }
 
-  override setKeepAlive(enable?: boolean, initialDelayMs?: number): this {
+  override setKeepAlive(
+    enable?: boolean,
+    initialDelayMs?: number,
+    intervalMs?: number,
+    probes?: number,
+  ): this {
     const edge = edgeOf(this);
     const on = Boolean(enable);
     const seconds = ~~((initialDelayMs ?? 0) / 1000);
-    if (on === edge.keepAlive && (!on || seconds === edge.keepAliveSeconds)) return this;
+    const more = readTcpOptions({ keepAliveInterval: intervalMs, keepAliveProbes: probes });
+    const same = seconds === edge.keepAliveSeconds && Object.keys(more).length === 0;
+    if (on === edge.keepAlive && (!on || same)) return this;
+    edge.tcp = { ...edge.tcp, ...more };
     edge.keepAlive = on;
     edge.keepAliveSeconds = seconds;
     if (edge.active && !this.connecting) edge.applyKeepAlive();
@@ -293,6 +305,8 @@ export class SocketBody extends net.Socket {
     return (this.connecting ? edge.remote : edge.remoteInfo()) ?? {};
   }
 }
+
+addTcpSetters(SocketBody.prototype, edgeOf);
 
 // Getters that net.Socket has as accessors and its type as properties.
 Object.defineProperties(SocketBody.prototype, {

@@ -66,7 +66,7 @@ function makeServerClass(ground: Ground, Socket: SocketFactory): typeof net.Serv
     const isInstance = this instanceof (Server as unknown as typeof net.Server);
     const self = (isInstance ? this : Object.create(Server.prototype)) as net.Server;
     construct(net.Server, self, args);
-    initServer(self, ground, Socket);
+    initServer(self, ground, Socket, args[0]);
     return self;
   } as unknown as Callable;
   inherit(Server, ServerBody.prototype, net.Server, 'Server');

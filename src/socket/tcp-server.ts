@@ -2,11 +2,12 @@
 
 import { Code, CodeError } from '../base/code.ts';
 import { DstKind } from '../base/rx.ts';
-import type { Listener, ListenerUser } from '../tcp/listen.ts';
+import { admitHeld, refuseHeld } from '../tcp/gate.ts';
+import type { Balance, Listener, ListenerUser } from '../tcp/listen.ts';
 import { Ready, type Tcb } from '../tcp/tcb.ts';
 import { type TcpLayer, wake } from '../tcp/tcp.ts';
 import * as user from '../tcp/user.ts';
-import { type Address, format, V4_MAPPED } from '../wire/address.ts';
+import { type Address, format, parsePrefix, V4_MAPPED } from '../wire/address.ts';
 import {
   applyOptions,
   type TcpHandler,
@@ -15,7 +16,27 @@ import {
   toAddress,
 } from './tcp-socket.ts';
 
+/** A peer whose SYN is held until one of the three is called (ServerHandler.gate). */
+export interface Knock {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly family: number;
+  /** The handshake goes on. */
+  admit(): void;
+  /** RST: the peer sees ECONNREFUSED. */
+  reset(): void;
+  /** Silence: the peer sees its own timeout. */
+  ignore(): void;
+}
+
 export interface ServerHandler {
+  /**
+   * Given: each SYN is held, unanswered, until the program has decided, at most `gateTimeoutMs` of
+   * the stack's configuration. There are no SYN cookies then: a full SYN queue drops.
+   */
+  gate?(server: TcpServer, knock: Knock): void;
   /** One connection is ready. Its handler, or null to refuse it with RST. */
   accept(server: TcpServer, s: TcpSocket): TcpHandler | null;
 }
@@ -23,7 +44,19 @@ export interface ServerHandler {
 export interface ListenOptions extends TcpOptions {
   /** Default `::`: every address of both families. */
   address?: string | Address | undefined;
+  /** 0: any free port. */
   port: number;
+  /**
+   * Every port of a prefix (`'10.9.0.0/16'`, `'::/0'` for every address of both families) on which
+   * nobody else listens, instead of `address` and `port`: each connection's local address and port
+   * are those that the peer asked for.
+   */
+  prefix?: string | undefined;
+  /**
+   * Among sharers of a port (`reusePort`): whose the peer's connections are, 0 … members − 1 in the
+   * order of listening. A pure function: it is asked again for each segment without a connection.
+   */
+  balance?: Balance | undefined;
   backlog?: number | undefined;
   ipv6Only?: boolean | undefined;
   /** Share the port with other listeners that say the same. */
@@ -52,6 +85,10 @@ export class TcpServer implements ListenerUser {
   constructor(layer: TcpLayer, o: ListenOptions) {
     this.layer = layer;
     this.handler = o.handler;
+    if (o.prefix !== undefined) {
+      this.#listener = this.#listenPrefix(o, o.prefix);
+      return;
+    }
     const address = toAddress(o.address ?? '::', 'listen');
     let port = o.port;
     const any =
@@ -84,14 +121,31 @@ export class TcpServer implements ListenerUser {
         this,
         (t) => applyOptions(t, o),
       );
-      this.#listener.fastOpenLimit = o.fastOpen ?? 0;
-      this.#listener.receiveBuffer = Math.max(0, o.receiveBuffer ?? 0);
-      this.#listener.maxSegment = Math.max(0, o.maxSegment ?? 0);
+      this.#configure(this.#listener, o);
     } catch (error) {
       if (error instanceof CodeError)
         throw new CodeError(error.errno, 'listen', address.toString(), port);
       throw error;
     }
+  }
+
+  #listenPrefix(o: ListenOptions, text: string): Listener {
+    const prefix = parsePrefix(text);
+    if (prefix === null) throw new CodeError(Code.EINVAL, 'listen', text, 0);
+    const backlog = o.backlog ?? this.layer.config.backlogDefault;
+    const listener = user.listenPrefix(this.layer, prefix, backlog, this, (t) =>
+      applyOptions(t, o),
+    );
+    this.#configure(listener, o);
+    return listener;
+  }
+
+  #configure(listener: Listener, o: ListenOptions): void {
+    listener.fastOpenLimit = o.fastOpen ?? 0;
+    listener.receiveBuffer = Math.max(0, o.receiveBuffer ?? 0);
+    listener.maxSegment = Math.max(0, o.maxSegment ?? 0);
+    listener.gated = o.handler.gate !== undefined;
+    listener.balance = o.balance ?? null;
   }
 
   get listening(): boolean {
@@ -152,6 +206,21 @@ export class TcpServer implements ListenerUser {
   }
 
   // --- ListenerUser ---------------------------------------------------------------------------
+  knocked(t: Tcb): void {
+    const p = t.path;
+    const knock: Knock = {
+      remoteAddress: format(p.dst0, p.dst1, p.dst2, p.dst3),
+      remotePort: t.remotePort,
+      localAddress: format(p.src0, p.src1, p.src2, p.src3),
+      localPort: t.localPort,
+      family: p.family,
+      admit: () => admitHeld(t),
+      reset: () => refuseHeld(t, true),
+      ignore: () => refuseHeld(t, false),
+    };
+    if (this.handler.gate === undefined) knock.admit();
+    else this.handler.gate(this, knock);
+  }
   accepted(t: Tcb): void {
     const s = new TcpSocket(t, NOBODY);
     let handler: TcpHandler | null = null;

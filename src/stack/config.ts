@@ -82,6 +82,7 @@ const TCP: TcpConfig = {
   sack: true, // RFC 2018
   minSendMss: 48, // octets; CVE-2019-11479, Linux tcp_min_snd_mss
   backlogDefault: 511, // connections; Node's default
+  gateTimeoutMs: 30_000, // longest time a SYN is held by a gate; the peer's own patience is 127 s
   synBacklog: 1024, // embryonic connections beyond the backlog
   synCookies: true, // when the SYN queue is full; RFC 4987 §3.6
   maxConnections: 1 << 20,

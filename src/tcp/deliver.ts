@@ -6,6 +6,7 @@
 import { NO_RING } from '../base/byte-ring.ts';
 import { Code } from '../base/code.ts';
 import { fail, free, mayTellClosed } from './close.ts';
+import { isHeld } from './gate.ts';
 import { feedStarved, takeRing } from './memory.ts';
 import { refreshPath } from './mss.ts';
 import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
@@ -91,6 +92,10 @@ function accept(tcp: TcpLayer, t: Tcb): void {
   if (t.listener < 0) return;
   const listener = tcp.listeners[t.listener];
   if (listener === null || listener === undefined) return;
+  if (isHeld(t)) {
+    listener.user.knocked?.(t);
+    return;
+  }
   if (listener.paused) return;
   listener.unqueue(t.slot);
   t.listener = -1;
@@ -173,7 +178,7 @@ export function output(t: Tcb): void {
   refreshPath(t);
   if (t.synPending) {
     t.synPending = false;
-    sendSyn(t, false, false);
+    sendSyn(t, t.state === State.SYN_RCVD, false);
     armRto(t);
   }
   if (transmits(t.state) || (t.fastOpened && t.state === State.SYN_RCVD)) {

@@ -15,7 +15,9 @@ import { AckResult, acceptableAck, processAck } from './ack.ts';
 import { challenge, duplicateAck, resendSynAck } from './challenge.ts';
 import { destroy, enterTimeWait, fail, setState } from './close.ts';
 import { segmentInSynSent } from './connect.ts';
+import { isHeld, segmentWhileHeld } from './gate.ts';
 import { segmentToListener } from './listen.ts';
+import { listenerFor } from './listeners.ts';
 import { noteDuplicate, takesText, takeText } from './receive.ts';
 import { refuse } from './refuse.ts';
 import { State } from './state.ts';
@@ -95,8 +97,7 @@ function findFlow(layer: TcpLayer, rx: Rx, ports: number): number {
 }
 
 function toListener(layer: TcpLayer, rx: Rx): Verdict {
-  layer.ports.spread = rx.src3 ^ rx.srcPort;
-  const slot = layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3);
+  const slot = listenerFor(layer, rx);
   const listener = slot >= 0 ? layer.listeners[slot] : null;
   if (listener === null || listener === undefined) return refuse(layer, rx, Drop.NO_SOCKET);
   return segmentToListener(layer, listener, rx);
@@ -112,6 +113,7 @@ function toTimeWait(layer: TcpLayer, slot: number, rx: Rx): Verdict {
 function toConnection(t: Tcb, rx: Rx): Verdict {
   t.totals[Total.SEGS_IN] = (t.totals[Total.SEGS_IN] as number) + 1;
   if (t.state === State.SYN_SENT) return segmentInSynSent(t, rx);
+  if (isHeld(t)) return segmentWhileHeld(t, rx);
   if (t.state === State.TIME_WAIT) {
     const again = segmentInTimeWait(t, rx);
     if (!again) return Verdict.DONE;

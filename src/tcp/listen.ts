@@ -6,12 +6,14 @@ import type { Rx } from '../base/rx.ts';
 import type { Binding } from '../demux/ports.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
+import type { Prefix } from '../wire/address.ts';
 import { Flag } from '../wire/tcp.ts';
 import { setState } from './close.ts';
 import { useController } from './congestion/controller.ts';
 import { cookieAck, sendCookie } from './cookie-handshake.ts';
 import { acceptSyn } from './ecn.ts';
 import { Admit, admit } from './fast-open.ts';
+import { hold } from './gate.ts';
 import { initialSequence, timestampOffset } from './isn.ts';
 import { advertiseMss, DEFAULT_MSS4, DEFAULT_MSS6, updateMss } from './mss.ts';
 import { sendSyn } from './output.ts';
@@ -25,7 +27,12 @@ import { initialWindow } from './window.ts';
 /** What the server above gets to hear, in `drain` only: it sets `t.user`, or leaves it null. */
 export interface ListenerUser {
   accepted(t: Tcb): void;
+  /** A gated listener: a SYN is held until `admitHeld` or `refuseHeld` (gate.ts). */
+  knocked?(t: Tcb): void;
 }
+
+/** Whose the peer's connections are among `members` sharers of a port; a pure function. */
+export type Balance = (remoteAddress: string, remotePort: number, members: number) => number;
 
 export class Listener {
   readonly slot: number;
@@ -42,6 +49,12 @@ export class Listener {
   receiveBuffer = 0;
   maxSegment = 0;
   fastOpenPending = 0;
+  /** SYNs are held until the program has admitted them. */
+  gated = false;
+  /** Chooses among the sharers of a port: 0 … members − 1. */
+  balance: Balance | null = null;
+  /** Every port of this prefix, where nobody else listens; null: the binding's port. */
+  prefix: Prefix | null = null;
   /** Connections in SYN-RECEIVED. */
   embryonic = 0;
   paused = false;
@@ -81,7 +94,7 @@ export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Ve
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }
   if (!queueHasRoom(tcp, listener, rx)) {
-    if (tcp.config.synCookies) return sendCookie(tcp, listener, rx);
+    if (tcp.config.synCookies && !listener.gated) return sendCookie(tcp, listener, rx);
     count(tcp.ip, Ctr.TcpExtTCPReqQFullDrop);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
@@ -104,6 +117,10 @@ function open(tcp: TcpLayer, listener: Listener, rx: Rx): Verdict {
   t.maxWnd = rx.segWnd;
   acceptSyn(t, rx.segFlags);
   setState(t, State.SYN_RCVD);
+  if (listener.gated) {
+    hold(t);
+    return Verdict.DONE;
+  }
   const verdict = admit(tcp, rx, listener.fastOpenPending, listener.fastOpenLimit);
   t.fastOpenReply = verdict === Admit.REPLY_COOKIE;
   if (verdict === Admit.DATA) {

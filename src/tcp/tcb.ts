@@ -45,7 +45,7 @@ export const AckWish = { NONE: 0, DELAYED: 1, NOW: 2 } as const;
 export const Ca = { OPEN: 0, DISORDER: 1, CWR: 2, RECOVERY: 3, LOSS: 4 } as const;
 
 /** What the one retransmission timer stands for. */
-export const Rexmit = { NONE: 0, RTO: 1, TLP: 2, REORDER: 3, PROBE: 4 } as const;
+export const Rexmit = { NONE: 0, RTO: 1, TLP: 2, REORDER: 3, PROBE: 4, HELD: 5 } as const;
 
 /** Rarely set limits of one connection; 0 = the layer's knob, or none. */
 export class Limits {

@@ -30,6 +30,7 @@ export interface TcpConfig {
   rtoMinMs: number;
   rtoMaxMs: number;
   synRetries: number;
+  gateTimeoutMs: number;
   synAckRetries: number;
   /** Repetitions of a SYN-ACK to an address that has not completed a handshake lately. */
   synAckUnproven: number;
@@ -113,6 +114,8 @@ export class TcpLayer {
   readonly freeSlots = new IntRing(64);
   live = 0;
   readonly listeners: (Listener | null)[] = [];
+  /** Slots of those for every port of a prefix. */
+  readonly prefixListeners: number[] = [];
   readonly ports = new Ports();
   readonly flows: FlowTable;
   readonly deadlines = new Deadlines(256);

@@ -125,6 +125,7 @@ function onRexmit(t: Tcb): void {
   else if (what === Rexmit.TLP) onLossProbe(t);
   else if (what === Rexmit.REORDER) onReorder(t);
   else if (what === Rexmit.PROBE) onWindowProbe(t);
+  else if (what === Rexmit.HELD) destroy(t, Code.ETIMEDOUT);
 }
 
 /** RFC 8985 §6.3: what was waiting for reordering is lost now. */

@@ -5,6 +5,7 @@ import { Code, CodeError } from '../base/code.ts';
 import type { Binding } from '../demux/ports.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
+import type { Prefix } from '../wire/address.ts';
 import { destroy, fail, releaseReceiving, setState } from './close.ts';
 import { openActive } from './connect.ts';
 import { bindingOf, ephemeralPort } from './isn.ts';
@@ -16,6 +17,9 @@ import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { allocate, type TcpLayer, vacate, wake } from './tcp.ts';
 import { startLinger } from './time-wait.ts';
 import { unread, windowOpened } from './window.ts';
+
+/** Most listeners for whole prefixes: each is asked for every SYN to a port without a holder. */
+const MOST_PREFIXES = 64;
 
 /**
  * Opens actively. The caller has set `t.path` (destination, perhaps source) and `t.remotePort`,
@@ -70,10 +74,31 @@ export function listen(
   return listener;
 }
 
+/** Listens on every port of a prefix on which nobody else does. */
+export function listenPrefix(
+  layer: TcpLayer,
+  prefix: Prefix,
+  backlog: number,
+  user: ListenerUser,
+  inherit: (t: Tcb) => void,
+): Listener {
+  if (layer.prefixListeners.length >= MOST_PREFIXES) throw new CodeError(Code.ENOBUFS, 'listen');
+  let slot = layer.listeners.indexOf(null);
+  if (slot < 0) slot = layer.listeners.length;
+  const { a, b, c, d } = prefix.address;
+  const binding: Binding = { port: 0, a, b, c, d, v6Only: false, share: false, slot };
+  const listener = new Listener(slot, binding, backlog, user, inherit);
+  listener.prefix = prefix;
+  layer.listeners[slot] = listener;
+  layer.prefixListeners.push(slot);
+  return listener;
+}
+
 /** Stops listening; connections that nobody has accepted are reset. */
 export function unlisten(layer: TcpLayer, listener: Listener): void {
   if (layer.listeners[listener.slot] !== listener) return;
-  layer.ports.unbind(listener.binding);
+  if (listener.prefix === null) layer.ports.unbind(listener.binding);
+  else layer.prefixListeners.splice(layer.prefixListeners.indexOf(listener.slot), 1);
   for (let i = 0; i < layer.connections.length; i++) {
     const t = layer.connections[i];
     if (t === null || t === undefined || t.listener !== listener.slot) continue;
