@@ -42,7 +42,7 @@ describe('TCP options', () => {
   test('of connect reach the connection', async () => {
     const [client] = await pair({ congestion: 'bbr', maxSegment: 500, tos: 0x20, ttl: 9 });
     const info = client.tcpInfo();
-    expect(info).toMatchObject({ congestion: 'bbr', advmss: 500, state: 'ESTAB' });
+    expect(info).toMatchObject({ congestion: 'bbr', snd_mss: 488, state: 'ESTAB' });
     client.destroy();
   });
 
