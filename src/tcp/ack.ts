@@ -126,7 +126,8 @@ function acknowledge(t: Tcb, ack: number, pass: AckPass): void {
     // A segment counts when its last octet is acknowledged: crumbs bring no more (RFC 3465).
     let whole = p.segs[i] as number;
     if (seq.gt(p.end[i] as number, ack)) {
-      whole = Math.max(0, whole - (p.segs[splitRecord(t, i, ack)] as number));
+      const rest = splitRecord(t, i, ack); // first: the pool may grow, and its columns be others
+      whole = Math.max(0, whole - (p.segs[rest] as number));
     }
     const flags = p.flags[i] as number;
     const n = p.segs[i] as number;

@@ -202,3 +202,26 @@ test('flight never exceeds the window, whatever the ACKs are (RFC 9293 MUST-19)'
     }
   }
 });
+
+describe('an acknowledgment that ends inside of a super-segment', () => {
+  test('while the pool of records is full: what was delivered stays a number (RFC 9937 §6)', () => {
+    // 256 records: the first stands for two segments, and cutting it needs a 257th
+    const writes = Array.from({ length: 255 }, () => '+0 write(100)').join('\n');
+    const bench = runScript(
+      `
+      0 listen 80
+      0 < S 0:0(0) win 65535 <mss 1000,sackOK>
+      +0 > S. 0:0(0) ack 1 <...>
+      +.1 < . 1:1(0) ack 1 win 65535
+      +0 nodelay
+      +0 write(2000)
+      ${writes}
+      +0 forget
+      +.1 < . 1:1(0) ack 1001 win 65535
+    `,
+      { allowLeftover: true, config: { tcp: { initialCwnd: 400 } } },
+    );
+    expect(bench.socket.info().delivered).toBe(2);
+    expect(bench.socket.info().unacked).toBe(256);
+  });
+});
