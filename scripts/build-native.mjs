@@ -63,7 +63,7 @@ export function buildNative(o = {}) {
   const run = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: o.quiet ? 'pipe' : ['ignore', 'inherit', 'inherit'],
-    timeout: 600_000,
+    timeout: 1_200_000,
   });
   if (run.status !== 0) {
     if (o.quiet) process.stderr.write(Buffer.concat([run.stdout, run.stderr]));

@@ -20,7 +20,7 @@ const HOST_DOORS = ['net', 'dgram'];
 function compile() {
   const tsc = require.resolve('typescript/bin/tsc');
   const args = [tsc, '-p', 'tsconfig.json', '--outDir', fresh, '--inlineSources'];
-  const code = run(process.execPath, args, { timeoutMs: 120_000 });
+  const code = run(process.execPath, args, { timeoutMs: 900_000 });
   if (code !== 0) {
     rmSync(fresh, { recursive: true, force: true });
     fail('TypeScript found errors (see above)');

@@ -18,7 +18,7 @@ setup({ native: false, dist: false });
 let failed = 0;
 const running = STEPS.map(([name, args]) => ({
   name,
-  done: runQuietly(process.execPath, args, 280_000),
+  done: runQuietly(process.execPath, args, 1_200_000),
 }));
 for (const { name, done } of running) {
   const { code, output } = await done;
@@ -30,7 +30,7 @@ for (const { name, done } of running) {
 if (!process.argv.includes('--static')) {
   // Some unit tests look at the built package, which needs sources without type errors.
   if (failed === 0) setup({ native: false });
-  const { failed: tests } = await runProject('unit', { timeoutMs: 240_000 });
+  const { failed: tests } = await runProject('unit', { timeoutMs: 1_200_000 });
   failed += tests;
 }
 process.exit(failed === 0 ? 0 : 1);

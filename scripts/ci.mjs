@@ -5,14 +5,14 @@ import { runGroup, say } from './machine.mjs';
 import { addCounts, closingLine } from './vitest.mjs';
 
 const MINUTE = 60_000;
+// Limits end what hangs. On an idle machine all of it takes less than a quarter of an hour; a busy
+// one may take its time.
 const STEPS = [
-  { name: 'types and lint', command: ['node', 'scripts/check.mjs', '--static'], minutes: 4 },
-  { name: 'npm test', command: ['npm', 'test'], minutes: 12 },
-  { name: 'conformance', command: ['node', 'scripts/conformance.mjs', '--check'], minutes: 3 },
-  { name: 'package', command: ['node', 'scripts/package-check.mjs'], minutes: 2 },
+  { name: 'types and lint', command: ['node', 'scripts/check.mjs', '--static'], minutes: 20 },
+  { name: 'npm test', command: ['npm', 'test'], minutes: 120 },
+  { name: 'conformance', command: ['node', 'scripts/conformance.mjs', '--check'], minutes: 20 },
+  { name: 'package', command: ['node', 'scripts/package-check.mjs'], minutes: 20 },
 ];
-/** The whole run's bound; what is left of it bounds each step. */
-const deadline = Date.now() + 14.5 * MINUTE;
 
 let total = { passed: 0, failed: 0, skipped: 0 };
 for (const step of STEPS) {
@@ -29,8 +29,7 @@ process.exit(total.failed === 0 ? 0 : 1);
 
 function runStep({ command, minutes }) {
   const [program, ...args] = command;
-  const timeoutMs = Math.max(1000, Math.min(minutes * MINUTE, deadline - Date.now()));
-  return runGroup(program, args, { timeoutMs, env: { CI: 'true' } });
+  return runGroup(program, args, { timeoutMs: minutes * MINUTE, env: { CI: 'true' } });
 }
 
 function countsOf(code, lastLine) {

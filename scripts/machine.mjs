@@ -153,10 +153,12 @@ export function install(wanted) {
   const packages = [...new Set(first.map((command) => wanted[command]))];
   say(`setup: installing ${packages.join(' ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  const args = ['install', '-y', '-q', '--no-install-recommends', ...packages];
-  const bounds = { env, timeoutMs: 240_000, quiet: true };
+  // another apt may hold the lock, a mirror may fail once
+  const patience = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
+  const args = ['install', '-y', '-q', '--no-install-recommends', ...patience, ...packages];
+  const bounds = { env, timeoutMs: 900_000, quiet: true };
   if (run('apt-get', args, bounds) !== 0) {
-    run('apt-get', ['update', '-q'], bounds);
+    run('apt-get', ['update', '-q', ...patience], bounds);
     run('apt-get', args, bounds);
   }
   return missing();

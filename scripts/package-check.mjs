@@ -43,7 +43,7 @@ process.exit(problems.length === 0 ? 0 : 1);
 function publint() {
   const main = join(ROOT, 'node_modules', 'publint', 'src', 'cli.js');
   const code = run(process.execPath, [main, 'run', '--strict', '--pack', 'npm', ROOT], {
-    timeoutMs: 60_000,
+    timeoutMs: 600_000,
   });
   return code === 0 ? [] : ['publint (see above)'];
 }
@@ -52,7 +52,7 @@ function packList() {
   const done = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: ROOT,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 600_000,
     maxBuffer: 64 * 1024 * 1024,
   });
   if (done.status !== 0) return [`npm pack: ${done.stderr}`];

@@ -60,9 +60,9 @@ export function packagesMatchLock() {
 function installPackages() {
   say('setup: npm ci');
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
-  if (run('npm', args, { timeoutMs: 5 * MINUTE }) === 0) return;
+  if (run('npm', args, { timeoutMs: 20 * MINUTE }) === 0) return;
   say('setup: npm ci failed, once more');
-  if (run('npm', args, { timeoutMs: 5 * MINUTE }) !== 0) fail('npm ci failed (see above)');
+  if (run('npm', args, { timeoutMs: 20 * MINUTE }) !== 0) fail('npm ci failed (see above)');
 }
 
 function buildAddon(old) {
@@ -75,7 +75,7 @@ function buildAddon(old) {
   }
   say('setup: building the native addon');
   const args = [join(ROOT, 'scripts', 'build-native.mjs')];
-  if (run(process.execPath, args, { timeoutMs: 5 * MINUTE }) !== 0) {
+  if (run(process.execPath, args, { timeoutMs: 20 * MINUTE }) !== 0) {
     fail('the native addon did not build (see above)');
   }
   return hash;
@@ -93,7 +93,7 @@ function buildDist(old) {
   if (old === hash && existsSync(join(ROOT, 'dist', 'index.js'))) return hash;
   say('setup: building dist/');
   const args = [join(ROOT, 'scripts', 'build.mjs')];
-  if (run(process.execPath, args, { timeoutMs: 3 * MINUTE }) !== 0) {
+  if (run(process.execPath, args, { timeoutMs: 20 * MINUTE }) !== 0) {
     fail('dist/ did not build (see above)');
   }
   return hash;

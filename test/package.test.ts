@@ -18,7 +18,7 @@ function evaluate(program: string, args: string[] = []): string {
   const done = spawnSync(process.execPath, [...args, '--eval', program], {
     cwd: ROOT,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 110_000,
   });
   expect(done.stderr).toBe('');
   return done.stdout.trim();

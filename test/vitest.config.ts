@@ -7,12 +7,17 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SIM = 'test/sim/**/*.test.ts';
 const SYSTEM = ['test/system/**/*.test.ts', 'test/interop/**/*.test.ts', '**/*.system.test.ts'];
+// A limit ends what hangs; it is no judgement of speed. Each is many times what a quiet machine needs,
+// because continuous integration shares its cores.
+const UNIT_MS = 120_000;
+const SYSTEM_MS = 600_000;
 /** A test of allocation needs a collector that it can call. */
 const execArgv = ['--expose-gc'];
 
 export default defineConfig({
   root,
   test: {
+    teardownTimeout: UNIT_MS,
     projects: [
       {
         root,
@@ -24,7 +29,8 @@ export default defineConfig({
           pool: 'forks',
           isolate: false,
           execArgv,
-          testTimeout: 20_000,
+          testTimeout: UNIT_MS,
+          hookTimeout: UNIT_MS,
         },
       },
       {
@@ -34,7 +40,8 @@ export default defineConfig({
           include: [SIM],
           pool: 'forks',
           execArgv,
-          testTimeout: 240_000,
+          testTimeout: SYSTEM_MS,
+          hookTimeout: SYSTEM_MS,
         },
       },
       {
@@ -47,8 +54,8 @@ export default defineConfig({
           execArgv,
           fileParallelism: false,
           maxWorkers: 1,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: SYSTEM_MS,
+          hookTimeout: SYSTEM_MS,
           globalSetup: ['test/kit/needs-root.ts'],
         },
       },

@@ -19,7 +19,7 @@ function measured(): Record<string, number> {
   const loader = pathToFileURL(join(ROOT, 'scripts', 'ts-loader.mjs')).href;
   const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
   const file = join(ROOT, 'test', 'alloc', 'measure.ts');
-  const options = { cwd: ROOT, encoding: 'utf8', timeout: 110_000 } as const;
+  const options = { cwd: ROOT, encoding: 'utf8', timeout: 550_000 } as const;
   return JSON.parse(
     execFileSync(process.execPath, ['--import', loader, ...flags, file], options),
   ) as Record<string, number>;
@@ -27,7 +27,7 @@ function measured(): Record<string, number> {
 
 beforeAll(() => {
   octets = measured();
-}, 120_000);
+}, 600_000);
 
 describe('less than one octet of heap a packet, besides 96 for each turn of the driver', () => {
   it.each(WALKS.map((walk) => [walk.name, walk] as const))('%s', (name, walk) => {

@@ -71,8 +71,9 @@ interface Repeat {
   readonly flags: number;
   /** A D-SACK, a reset, or what a handshake and a FIN get instead. */
   answered: boolean;
-  /** Acknowledgments of all of it. */
+  /** Acknowledgments of all of it, and those of them without anything else. */
   acks: number;
+  pure: number;
 }
 
 /** One sender of one connection. */
@@ -223,7 +224,7 @@ export class Judge {
     }
     const { frame, flags } = row;
     const acks = diff(me.una, to) >= 0 ? 1 : 0;
-    me.repeats.push({ frame, from: row.seq, to, flags, answered: false, acks });
+    me.repeats.push({ frame, from: row.seq, to, flags, answered: false, acks, pure: 0 });
     this.#tally(me.src).repeated += Math.max(1, segments(row, me));
     return true;
   }
@@ -284,9 +285,10 @@ function answersBare(row: Row, peer: Side): boolean {
   );
   for (const r of again) {
     r.acks++;
+    if (end(row) === row.seq) r.pure++;
     if (r.acks >= ((r.flags & FIN) !== 0 ? 2 : 1)) r.answered = true;
   }
-  return again.length > 0 && Math.max(...again.map((r) => r.acks)) <= again.length + 1;
+  return again.length > 0 && Math.max(...again.map((r) => r.pure)) <= again.length + 1;
 }
 
 /** One line of `tshark -T fields -E occurrence=a` with FIELDS. */

@@ -141,8 +141,9 @@ export function started(options: TunOptions): string {
     let seen = 0;
     link.start(slab, slab.reserve(${REGION}), ${REGION}, {
       batch(_link, count) { seen += count; onBatch(); },
-      failed(_link, errno) { console.log('failed', errno); },
+      failed(_link, errno) { console.log('failed', errno); onFailed(); },
     });
     var onBatch = () => {};
+    var onFailed = () => {};
   `;
 }

@@ -57,7 +57,7 @@ describe('in a worker', () => {
   ];
   it.each(table)('%s: no crash, no descriptor left, the device is free again', async (...row) => {
     // Workers send from the process's own namespace: the process runs inside.
-    const own = await lab.run(workers(3, '', row[1]), { timeoutMs: 60_000 });
+    const own = await lab.run(workers(3, '', row[1]));
     const meant = own.out.split('\n').filter((line) => line === 'error meant').length;
     expect([own.code, own.signal]).toEqual([0, null]);
     expect(own.out).toContain('done 0\n');
@@ -83,7 +83,7 @@ describe('in a worker', () => {
         await worker.terminate();
       }
       console.log('done');`;
-    const { out, code: exit } = await lab.runOutside(program(code), { timeoutMs: 60_000 });
+    const { out, code: exit } = await lab.runOutside(program(code));
     expect([exit, out]).toEqual([0, 'done\n']);
     expect(existsSync(`/run/netns/${name}`)).toBe(false);
     expect(existsSync(`/run/portside/${name}.json`)).toBe(false);

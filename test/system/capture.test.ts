@@ -2,7 +2,7 @@
 // with the kernel on a clean link, seen from our side (link/capture.ts) and from the kernel's
 // (tcpdump, every offload off). What a probe that came too early looks like, kit/judge.ts knows.
 
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -23,7 +23,7 @@ import type { HostOptions } from '../../src/node/options.ts';
 import { TunLink } from '../../src/node/tun.ts';
 import { FIELDS, Judge, rowOf } from '../kit/judge.ts';
 import { CapturedTun } from './captured.ts';
-import { FULL, KERNEL, Lab, US, until } from './netns.ts';
+import { FULL, KERNEL, kernelCounter, Lab, US, until } from './netns.ts';
 
 const BYTES = FULL ? 200_000_000 : 10_000_000;
 /** Runs until the link itself has lost nothing. */
@@ -111,18 +111,6 @@ interface Counts {
   lost: number;
   oursRepeated: number;
   kernelRepeated: number;
-}
-
-/** A value of /proc/net/snmp or /proc/net/netstat. */
-function kernelCounter(lab: Lab, group: string, name: string): number {
-  const read = ['netns', 'exec', lab.name, 'cat', '/proc/net/snmp', '/proc/net/netstat'];
-  const lines = execFileSync('ip', read, { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.startsWith(`${group}:`))
-    .map((line) => line.split(' '));
-  const at = lines[0]?.indexOf(name) ?? -1;
-  expect(at, name).toBeGreaterThan(0);
-  return Number(lines[1]?.[at]);
 }
 
 const KERNEL_DROPS = ['TCPBacklogDrop', 'TCPRcvQDrop', 'PruneCalled', 'TCPOFODrop'];

