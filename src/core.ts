@@ -18,6 +18,7 @@ export {
 } from './link/capture.ts';
 export { Impair, type Impairment, type ImpairStats, type InFlight } from './link/impair.ts';
 export { type Link, LinkCap } from './link/link.ts';
+export { copyPacket, packetLen } from './link/packet.ts';
 export { Cable, type CableOptions, type PairEnd } from './link/pair.ts';
 export { startChargen } from './services/chargen.ts';
 export { startDiscard } from './services/discard.ts';
