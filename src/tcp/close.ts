@@ -79,6 +79,8 @@ function leaveListener(t: Tcb): void {
   }
   if (t.listener < 0) return;
   const listener = t.layer.listeners[t.listener];
+  // accepted later all the same: the program learns of the reset from the connection (as on Linux)
+  if (t.opened && listener?.paused === true && t.closeCode !== 0) return;
   t.listener = -1;
   if (listener === null || listener === undefined) return;
   if (t.opened || t.fastOpened) listener.unqueue(t.slot);
@@ -119,6 +121,7 @@ export function restartTimeWait(t: Tcb): void {
 
 /** Whether `closed` may be told now: after an error at once, in order when all has been read. */
 export function mayTellClosed(t: Tcb): boolean {
+  if (t.listener >= 0 && t.opened) return false; // nobody has it yet
   if (t.closedTold || (t.state !== State.CLOSED && t.state !== State.TIME_WAIT)) return false;
   if (t.closeCode !== 0 || t.orphan) return true;
   return unread(t) === 0 && (!t.finReceived || t.endTold);

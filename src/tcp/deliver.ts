@@ -50,7 +50,8 @@ function serveSafely(tcp: TcpLayer, t: Tcb): void {
   }
   if (t.pieced > 0) park(t);
   if (t.state === State.TIME_WAIT && t.closedTold && t.ready === 0) retire(t);
-  if (t.state === State.CLOSED && (t.closedTold || t.user === null)) {
+  const waits = t.listener >= 0 && t.opened;
+  if (t.state === State.CLOSED && !waits && (t.closedTold || t.user === null)) {
     t.inReady = false;
     free(tcp, t);
     return;

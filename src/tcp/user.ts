@@ -99,9 +99,15 @@ export function unlisten(layer: TcpLayer, listener: Listener): void {
   if (layer.listeners[listener.slot] !== listener) return;
   if (listener.prefix === null) layer.ports.unbind(listener.binding);
   else layer.prefixListeners.splice(layer.prefixListeners.indexOf(listener.slot), 1);
+  listener.paused = false; // nothing waits for this program any more
   for (let i = 0; i < layer.connections.length; i++) {
     const t = layer.connections[i];
     if (t === null || t === undefined || t.listener !== listener.slot) continue;
+    if (t.state === State.CLOSED) {
+      t.listener = -1;
+      wake(t, Ready.FREE);
+      continue;
+    }
     if (t.state !== State.SYN_RCVD) sendReset(t);
     destroy(t, Code.ECONNABORTED);
   }
