@@ -15,6 +15,15 @@ const OPEN = `
 +.1 < . 1:1(0) ack 1 win 257
 +0 accept(3, ..., ...) = 4
 `;
+const UNPROVEN = `
+0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 32792 <mss 1000>
++0 > S. 0:0(0) ack 1 <mss 1460>
++1 > S. 0:0(0) ack 1 <mss 1460>
++2 > S. 0:0(0) ack 1 <mss 1460>
+`;
 const CONNECT = `
 0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0
@@ -62,6 +71,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     begin: `${CONNECT}${SYNS}\n`,
     standard: '+64 > S 0:0(0) <...>',
     linux: '+65 getsockopt(3, SOL_SOCKET, SO_ERROR, [ETIMEDOUT], [4]) = 0',
+  },
+  synAckUnproven: {
+    begin: UNPROVEN,
+    standard: '+10 < R 1:1(0) win 0',
+    linux: '+4 > S. 0:0(0) ack 1 <mss 1460>',
   },
   softErrorsEndOpen: {
     begin: `${CONNECT}+.1 < [0:0(0)] icmp unreachable host_unreachable\n`,
