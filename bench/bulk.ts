@@ -2,12 +2,11 @@
 // round beside kernel → kernel over veth, with the same client. The figure that counts is the ratio
 // within a round: the machine's speed changes, and everybody's with it.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { built } from './floods.ts';
 import { cpuSeconds, type Ends, FAR, Links } from './links.ts';
-import { circumstances, median, ROOT, save } from './report.ts';
+import { circumstances, median, save } from './report.ts';
 
 const PORTS = { send: 9, recv: 19 } as const;
 type Direction = keyof typeof PORTS;
@@ -35,18 +34,6 @@ interface Plan {
   readonly mtu: number;
 }
 
-/** Builds bench/client.c where it is missing or old; answers the program. */
-function client(): string {
-  const source = join(ROOT, 'bench', 'client.c');
-  const folder = join(ROOT, 'build', 'bench');
-  const program = join(folder, 'client');
-  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program;
-  mkdirSync(folder, { recursive: true });
-  const args = ['-O2', '-Wall', '-x', 'c', source, '-o', program, '-pthread'];
-  execFileSync('gcc', args, { stdio: 'inherit' });
-  return program;
-}
-
 function run(command: string, args: string[], limitMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -65,7 +52,15 @@ function run(command: string, args: string[], limitMs: number): Promise<string> 
 }
 
 async function sample(ends: Ends, direction: Direction, plan: Plan): Promise<Sample> {
-  const args = ['netns', 'exec', ends.client, client(), direction, FAR, `${PORTS[direction]}`];
+  const args = [
+    'netns',
+    'exec',
+    ends.client,
+    built('client'),
+    direction,
+    FAR,
+    `${PORTS[direction]}`,
+  ];
   const span = [`${plan.seconds}`, `${plan.warm}`];
   const limitMs = (plan.seconds + plan.warm + 15) * 1000;
   const cpuBefore = cpuSeconds(ends.pid);
@@ -87,7 +82,7 @@ function row(round: number, r: Round): string {
 }
 
 async function measure(links: Links, plan: Plan, nodeArgs: readonly string[]): Promise<Round[]> {
-  const kernel = await links.veth(client(), plan.mtu);
+  const kernel = await links.veth(built('client'), plan.mtu);
   const tun = await links.tun(plan.mtu, nodeArgs);
   console.log(`MTU ${plan.mtu}, ${plan.seconds} s a sample after ${plan.warm} s; Gbit/s`);
   console.log('  #  direction                 kernel     ours   ratio    cpu  retrans');

@@ -20,6 +20,12 @@ const SETTINGS = [
   'net.ipv6.conf.all.disable_ipv6=1',
 ];
 
+/** What `portside up` serves, and variables of its environment. */
+export interface Served {
+  readonly services?: readonly string[];
+  readonly env?: Record<string, string>;
+}
+
 export interface Ends {
   /** The namespace that the client runs in. */
   readonly client: string;
@@ -50,8 +56,13 @@ export class Links {
   }
 
   /** Starts a program and waits for the word `ready` in a line of its output. */
-  async start(command: string, args: string[]): Promise<ChildProcess> {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  async start(
+    command: string,
+    args: string[],
+    env: Record<string, string> = {},
+  ): Promise<ChildProcess> {
+    const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+    const child = spawn(command, args, { stdio, env: { ...process.env, ...env } });
     this.#running.push(child);
     const lines = createInterface({ input: child.stdout });
     await new Promise<void>((resolve, reject) => {
@@ -87,13 +98,13 @@ export class Links {
   }
 
   /** Kernel to portside, as anybody starts it. */
-  async tun(mtu: number, nodeArgs: readonly string[]): Promise<Ends> {
+  async tun(mtu: number, nodeArgs: readonly string[], o: Served = {}): Promise<Ends> {
     const near = this.namespace();
     const main = join(ROOT, 'dist', 'cli', 'main.js');
     const up = ['up', 'bench0', `${FAR}/24`, '--peer', NEAR, '--netns', near, '--mtu', `${mtu}`];
-    const services = ['--discard', '--chargen'];
+    const services = o.services ?? ['--discard', '--chargen'];
     const all = [...nodeArgs, main, ...up, ...services];
-    const stack = await this.start(process.execPath, all);
+    const stack = await this.start(process.execPath, all, o.env);
     const route = ['route', 'replace', '10.77.0.0/24', 'dev', 'bench0', 'src', NEAR];
     ip('-n', near, ...route, 'congctl', 'cubic');
     return { client: near, pid: stack.pid as number };

@@ -3,6 +3,8 @@
 
 import { parseArgs } from 'node:util';
 import { bulk } from './bulk.ts';
+import { connections } from './connections.ts';
+import { floods } from './floods.ts';
 import { goodput } from './goodput.ts';
 import { circumstances, save } from './report.ts';
 import { type Result, runSuite, type Suite } from './suite.ts';
@@ -10,10 +12,11 @@ import { checksum } from './suites/checksum.ts';
 import { copies } from './suites/copies.ts';
 import { flows, ports } from './suites/flows.ts';
 import { headers } from './suites/headers.ts';
+import { syn } from './suites/syn.ts';
 import { timers } from './suites/timers.ts';
 import { walk } from './suites/walk.ts';
 
-const SUITES: readonly Suite[] = [checksum, headers, flows, ports, timers, copies, walk];
+const SUITES: readonly Suite[] = [checksum, headers, flows, ports, timers, copies, walk, syn];
 
 function misuse(sentence: string): never {
   process.stderr.write(`bench: ${sentence}\n`);
@@ -44,6 +47,8 @@ async function suites(args: string[]): Promise<void> {
   });
   if (values.list) {
     for (const { name, question } of SUITES) console.log(`${name.padEnd(10)} ${question}`);
+    console.log('connections 100,000 of them in one process: memory, rate, lookups');
+    console.log('floods     floods through a TUN, while honest clients connect and stream');
     console.log('bulk       kernel TCP over veth, and the kernel with us over a TUN');
     console.log(
       'goodput    loss, delay, reordering, queues: the kernel and us through one forwarder',
@@ -64,4 +69,6 @@ async function suites(args: string[]): Promise<void> {
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'bulk') await bulk(rest);
 else if (first === 'goodput') await goodput(rest);
+else if (first === 'connections') connections(rest);
+else if (first === 'floods') await floods(rest);
 else await suites(process.argv.slice(2));
