@@ -230,6 +230,12 @@ async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
   return typeof link === 'function' ? link(slab) : link;
 }
 
+/**
+ * Packets that wait in the kernel for a device of ours. Its own 500 last for 5 ms of a flood of
+ * 100,000 packets/s, less than a collection of garbage; 40 ms stay below every timeout of TCP.
+ */
+const TX_QUEUE = 4096;
+
 /** The kernel's side of a TUN: its own address, the way to every address that is ours. */
 function configureKernel(link: TunLink, settings: Settings): void {
   const first = settings.addresses.find((a) => !a.all) ?? settings.addresses[0];
@@ -241,6 +247,7 @@ function configureKernel(link: TunLink, settings: Settings): void {
   const routed = settings.addresses.filter((a) => a.all || a !== first || peer === null);
   link.configure({
     ...(settings.mtu === null ? {} : { mtu: settings.mtu }),
+    ...(link.device.created ? { txQueueLen: TX_QUEUE } : {}),
     addresses:
       peer && first !== undefined ? [{ address: peer.toString(), prefix: first.length }] : [],
     up: true,

@@ -2,14 +2,14 @@
 // (RFC 7323 §5.4 per connection) and where the search for an ephemeral port begins (RFC 6056
 // §3.3.3).
 
-import { type SipKey, sipHash } from '../base/hash.ts';
+import { type SipKey, sipFlow } from '../base/hash.ts';
 import { below } from '../base/random.ts';
 import type { Binding } from '../demux/ports.ts';
 import type { Tcb } from './tcb.ts';
 import { flowKey, type TcpLayer } from './tcp.ts';
 
 function keyed(tcp: TcpLayer, t: Tcb, key: SipKey): number {
-  return sipHash(key, flowKey(tcp, t), 9);
+  return sipFlow(key, flowKey(tcp, t));
 }
 
 /** ISN = M + F(4-tuple, secret); M ticks every 4 µs. */

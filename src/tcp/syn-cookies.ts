@@ -8,7 +8,7 @@
 // What does not fit goes into the low six bits of the timestamp that the peer echoes: window scale
 // (15 = none), SACK-permitted, ECN.
 
-import { SipKey, sipHash } from '../base/hash.ts';
+import { SipKey, sipFlow, sipFlowWith } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 
@@ -28,7 +28,6 @@ export const TS_MASK = (1 << TS_BITS) - 1;
 export class SynCookies {
   readonly #key1: SipKey;
   readonly #key2: SipKey;
-  readonly #words = new Int32Array(11);
   /** When a cookie was last handed out, µs; -Infinity = never. */
   #lastUs = -Infinity;
 
@@ -81,14 +80,10 @@ export class SynCookies {
   }
 
   #first(key: Int32Array): number {
-    return sipHash(this.#key1, key, 9);
+    return sipFlow(this.#key1, key);
   }
 
   #second(key: Int32Array, epoch: number, irs: number): number {
-    const words = this.#words;
-    words.set(key);
-    words[9] = epoch;
-    words[10] = irs;
-    return sipHash(this.#key2, words, 11) & HASH_MASK;
+    return sipFlowWith(this.#key2, key, epoch, irs) & HASH_MASK;
   }
 }

@@ -40,4 +40,15 @@ describe('nmap', () => {
     expect(udp).toEqual(['7/udp open', '9/udp open|filtered']);
     expect(nmap.out).toMatch(/Ignored State: closed \(2042\)/);
   });
+
+  test('finds no way to predict us: sequence numbers of the hardest class, no IP ID to count (RFC 6528, RFC 6864)', {
+    timeout: 120_000,
+  }, async () => {
+    const nmap = await lab.run(
+      ['nmap', '-n', '-Pn', '-T4', '-O', '-v', '-p80,81', '--send-ip', '--osscan-guess', US],
+      { timeoutMs: 110_000 },
+    );
+    expect(nmap.out).toMatch(/TCP Sequence Prediction: Difficulty=\d+ \(Good luck!\)/);
+    expect(nmap.out).toMatch(/IP ID Sequence Generation: All zeros/);
+  });
 });
