@@ -1,6 +1,6 @@
-// `npm run bench -- connections [N]`: N established connections in one process, opened by peers that
-// are nothing but headers. Memory is what V8 and its buffers hold after a collection, before and
-// after, over N.
+// `npm run bench -- connections [N]`: N established connections in one process, opened by peers
+// that are nothing but headers. Memory is what V8 and its buffers hold after a collection, before
+// and after, over N.
 
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../src/base/random.ts';

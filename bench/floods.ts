@@ -1,6 +1,6 @@
-// `npm run bench -- floods [KIND…]`: packets with forged sources at a steady rate through the TUN of
-// `portside up`, beside somebody honest: with `syn` a client that connects 200 times a second, with
-// the others one bulk flow. What counts is what the honest one notices. See bench/README.md.
+// `npm run bench -- floods [KIND…]`: packets with forged sources at a steady rate through the TUN
+// of `portside up`, beside somebody honest: with `syn` a client that connects 200 times a second,
+// with the others one bulk flow. What counts is what the honest one notices. See bench/README.md.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';

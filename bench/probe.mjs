@@ -1,5 +1,6 @@
-// Preloaded into `portside up` by `npm run bench -- floods`: on SIGUSR2 it writes one JSON line (event
-// loop delay and memory since the last one) to the file that PORTSIDE_PROBE names, and begins anew.
+// Preloaded into `portside up` by `npm run bench -- floods`: on SIGUSR2 it writes one JSON line
+// (event loop delay and memory since the last one) to the file that PORTSIDE_PROBE names, and
+// begins anew.
 
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

@@ -1,4 +1,5 @@
-// A flood of SYNs inside of the process: what one costs when the queue is full and a cookie answers.
+// A flood of SYNs inside of the process: what one costs when the queue is full and a cookie
+// answers.
 
 import { Strangers } from '../strangers.ts';
 import type { Suite } from '../suite.ts';
