@@ -56,7 +56,8 @@ describe('a flood', () => {
     const sent = JSON.parse((await flood('syn', 80)).out) as Record<string, number>;
     const clients = JSON.parse((await honest).out) as Record<string, number>;
     expect(clients).toMatchObject({ failed: 0, answered: 50 * (SECONDS + 1) });
-    const count = (name: string): number => stack.counters.get(name);
+    const count = (name: Parameters<typeof stack.counters.get>[0]): number =>
+      stack.counters.get(name);
     // all that the device took but the queue's 768 were answered with a cookie, nothing was kept
     const cookies = count('TcpExtSyncookiesSent');
     expect(cookies).toBeGreaterThan(1000);
