@@ -116,7 +116,8 @@ async function goodput(ends: Ends, seconds: number): Promise<number> {
 }
 
 async function synFlood(ends: Ends, plan: Plan): Promise<Row> {
-  await connects(ends, 3); // compiled code, and a peer that has shown itself
+  // compiled code, a heap of the size that the clients alone want, a peer that has shown itself
+  await connects(ends, 8);
   const calm = await look(ends, plan);
   const dropped = queueDrops(ends);
   const cpu = cpuSeconds(ends.pid);
