@@ -2,10 +2,6 @@
 // (RFC 4987 §3.6). Used only under overflow.
 
 import { Drop } from '../base/drop.ts';
-<<<<<<< HEAD
-=======
-import { sipFlow } from '../base/hash.ts';
->>>>>>> 66c3610 (node: a longer queue before a device of ours; cookies and ISNs hash what IPv4 has to say; floods and nmap as system tests)
 import type { Rx } from '../base/rx.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
@@ -73,11 +69,7 @@ export function sendCookie(layer: TcpLayer, listener: Listener, rx: Rx): Verdict
   reply.wscale = reply.hasTs && o.wscale >= 0 && c.windowScale ? ownScale(layer, listener) : -1;
   reply.tsEcr = o.tsVal;
   // the connection's own keyed offset, without the bits that carry the options
-<<<<<<< HEAD
   const offset = timestampOffsetOf(layer, keyOf(layer, rx)) & ~TS_MASK;
-=======
-  const offset = sipFlow(layer.tsKey, keyOf(layer, rx)) & ~TS_MASK;
->>>>>>> 66c3610 (node: a longer queue before a device of ours; cookies and ISNs hash what IPv4 has to say; floods and nmap as system tests)
   reply.tsVal = layer.cookies.stamp((Math.floor(now / 1000) + offset) | 0, o, ecn);
   count(layer.ip, Ctr.TcpExtTCPReqQFullDoCookies);
   count(layer.ip, Ctr.TcpExtSyncookiesSent);
