@@ -79,6 +79,9 @@ export class Reassembly {
   readonly #byAge = new Chain(Chained.AGE);
   readonly #byUse = new Chain(Chained.USE);
   readonly #memory: MemoryBudget;
+  /** For the next ones. */
+  readonly #spare: Datagram[] = [];
+  readonly #spareSources: Source[] = [];
   #sourceCount = 0;
   #octets = 0;
 
@@ -138,7 +141,8 @@ export class Reassembly {
       return d;
     }
     const source = this.#sourceOf(rx);
-    const d = new Datagram(name.slice(), source, bucket, nowUs + this.#timeoutUs);
+    const d = this.#spare.pop() ?? new Datagram();
+    d.begin(name, source, bucket, nowUs + this.#timeoutUs);
     (this.#buckets[bucket] as Datagram[]).push(d);
     source.datagrams.push(d);
     this.#byAge.push(d);
@@ -183,25 +187,23 @@ export class Reassembly {
 
   /** Frees a datagram's octets and leaves a marker that swallows its further fragments. */
   kill(d: Datagram): void {
-    d.offsets.length = 0;
-    d.parts.length = 0;
-    d.header = null;
-    d.held = 0;
+    d.empty();
     d.dead = true;
     this.#account(d, DATAGRAM_COST - d.cost);
   }
 
   remove(d: Datagram): void {
     this.#account(d, -d.cost);
-    const bucket = this.#buckets[d.bucket] as Datagram[];
-    bucket.splice(bucket.indexOf(d), 1);
+    leave(this.#buckets[d.bucket] as Datagram[], d);
     this.#byAge.remove(d);
     this.#byUse.remove(d);
     const source = d.source;
     source.datagrams.remove(d);
+    d.empty();
+    if (this.#spare.length < this.#config.reassemblyMaxDatagrams) this.#spare.push(d);
     if (source.datagrams.size > 0) return;
-    const same = this.#sources[source.bucket] as Source[];
-    same.splice(same.indexOf(source), 1);
+    leave(this.#sources[source.bucket] as Source[], source);
+    if (this.#spareSources.length < SOURCE_BUCKETS) this.#spareSources.push(source);
     this.#sourceCount--;
   }
 
@@ -288,7 +290,8 @@ export class Reassembly {
     const bucket = mix(mix(k.k3, high, k.k1), low, k.k2) & (SOURCE_BUCKETS - 1);
     const same = this.#sources[bucket] as Source[];
     for (const source of same) if (source.low === low && source.high === high) return source;
-    const source = new Source(high, low, bucket);
+    const source = this.#spareSources.pop() ?? new Source();
+    source.begin(high, low, bucket);
     same.push(source);
     this.#sourceCount++;
     return source;
@@ -300,6 +303,13 @@ export class Reassembly {
     this.#octets += octets;
     this.#memory.take(Held.FRAGMENTS, octets);
   }
+}
+
+/** Takes `x` out of a bucket, whose order means nothing. */
+function leave<T>(bucket: T[], x: T): void {
+  const i = bucket.indexOf(x);
+  const last = bucket.pop() as T;
+  if (i < bucket.length) bucket[i] = last;
 }
 
 function emptyBuckets<T>(n: number): T[][] {

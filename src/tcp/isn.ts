@@ -30,7 +30,7 @@ export function timestampOffset(t: Tcb): number {
 /** The offset of a connection that has only its flow key. */
 export function timestampOffsetOf(tcp: TcpLayer, key: Int32Array): number {
   if (tcp.config.testTsOffset >= 0) return tcp.config.testTsOffset | 0;
-  return sipHash(tcp.tsKey, key, 9);
+  return sipFlow(tcp.tsKey, key);
 }
 
 /** Our timestamp clock: 1 ms ticks (RFC 7323 §5.4) from a connection's own offset. */
