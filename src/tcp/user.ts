@@ -135,7 +135,11 @@ export function shutdown(t: Tcb): void {
 
 /** The program lets go of both halves. */
 export function close(t: Tcb): void {
-  if (t.state === State.CLOSED || t.orphan) return;
+  if (t.orphan) return;
+  if (t.state === State.CLOSED) {
+    forget(t);
+    return;
+  }
   if (t.state === State.SYN_SENT) {
     destroy(t, Code.ECANCELED);
     return;
@@ -155,9 +159,21 @@ export function close(t: Tcb): void {
   wake(t, Ready.CLOSED);
 }
 
+/** The connection is over already, and a program that had paused lets go: it is told of the end. */
+function forget(t: Tcb): void {
+  if (t.closedTold) return;
+  t.orphan = true;
+  releaseReceiving(t);
+  wake(t, Ready.CLOSED);
+}
+
 /** ABORT: RST to the peer, everything is given back. */
 export function abort(t: Tcb, code: number): void {
-  if (t.state === State.CLOSED) return;
+  if (t.state === State.CLOSED) {
+    if (t.closeCode === 0) t.closeCode = code;
+    forget(t);
+    return;
+  }
   // the handshake's last ACK goes before the RST, so that the peer sees a connection that ended
   if (t.ackWish === AckWish.NOW && t.state !== State.SYN_SENT) sendAck(t);
   if (t.state === State.SYN_SENT || t.state === State.TIME_WAIT) {

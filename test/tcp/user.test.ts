@@ -172,3 +172,22 @@ describe('STATUS', () => {
     expect(info.options).toMatchObject({ timestamps: false, sack: false, wscale: false });
   });
 });
+
+// The end waits for a program that has paused; when it lets go instead, it is told at once.
+test.each(['close', 'abort'])(
+  '%s of a paused connection that is over already tells of the end and frees it (RFC 9293 §3.9.1)',
+  (call) => {
+    const bench = runScript(`${PLAIN}
+      +0 pause
+      +0 < F. 1:1(0) ack 1 win 65535
+      +0~+.3 > . 1:1(0) ack 2
+      +0 shutdown
+      +0 > F. 1:1(0) ack 2
+      +.1 < . 2:2(0) ack 2 win 65535
+      +1 expect state UNCONN
+      +0 ${call}
+      +0 expect closed ${call === 'close' ? 'OK' : 'ECONNABORTED'}
+    `);
+    expect(bench.stack.tcp.live).toBe(0);
+  },
+);
