@@ -49,6 +49,10 @@ export class Way {
   una = 0;
   allowed = 0;
   rstGot = false;
+  /** Octets of data, copies and what is out of order too. */
+  octetsGot = 0;
+  /** Payload of the largest segment sent: cwnd counts segments, and a path may become narrower. */
+  largest = 0;
   /** Packets of an attacker's: each may be answered by what looks like a duplicate ACK. */
   forgedGot = 0;
   /** Wire segments with data, copies too. */

@@ -34,7 +34,7 @@ export class Invariants implements PacketWatch {
   extraSegments = EXTRA_SEGMENTS;
   /** Hosts with hardly any receive memory: they may drop what came, and answer the next copy. */
   readonly pressed = new Set<string>();
-  /** Octets of congestion window of a sender that has seen no loss yet; null: not known. */
+  /** Segments of congestion window of a sender that has seen no loss yet; null: not known. */
   cwndOf: ((host: string, w: Wire) => number | null) | null = null;
   readonly #now: () => number;
   readonly #wire = new Wire();
@@ -114,6 +114,7 @@ export class Invariants implements PacketWatch {
       return;
     }
     if (!back.synSent) return;
+    out.octetsGot += w.dataLen;
     if (w.dataLen > 0)
       out.dataSegmentsGot += gso >>> 8 === 0 ? 1 : Math.ceil(w.dataLen / (gso >>> 8));
     if ((w.flags & Bit.SYN) !== 0 && ((w.seq - back.iss) | 0) !== 0) return;
@@ -294,12 +295,13 @@ export class Invariants implements PacketWatch {
     if (segment + options > offered && segment > 1) {
       this.#broken(host, `segment of ${segment} octets + ${options} of options, MSS ${offered}`);
     }
+    out.largest = Math.max(out.largest, segment);
     this.#slowStart(host, out, back, [end, segment]);
     if (out.disturbed || end <= out.dataEnd || this.cwndOf === null) return;
     const cwnd = this.cwndOf(host, w);
     const flight = end - Math.max(1, out.una);
-    if (cwnd !== null && flight > cwnd + EXTRA_SEGMENTS * offered) {
-      this.#broken(host, `${flight} octets in flight, cwnd is ${cwnd}`);
+    if (cwnd !== null && flight > cwnd * out.largest + EXTRA_SEGMENTS * offered) {
+      this.#broken(host, `${flight} octets in flight, cwnd is ${cwnd} segments`);
     }
   }
 
@@ -315,7 +317,7 @@ export class Invariants implements PacketWatch {
     const first = INITIAL_WINDOW + this.extraSegments + out.resent + back.forgedGot;
     const most = first + 2 * back.dataSegmentsGot;
     const offered = offeredMss(back);
-    const mostOctets = first * offered + 2 * out.got;
+    const mostOctets = first * offered + 2 * back.octetsGot;
     if (out.newSegments > most && end > mostOctets) {
       this.#broken(host, `${out.newSegments} segments to ${end}, slow start allows ${most}`);
     }
@@ -367,7 +369,9 @@ export class Invariants implements PacketWatch {
     const w = this.#wire;
     const ack = out.place(w.ack);
     if (ack > out.nxt) return;
-    if (w.sackBlocks > 0) out.disturbed = true;
+    // a SACK block; or, without SACK, a duplicate: each may stand for a segment that has left
+    const again = w.dataLen === 0 && ack === out.una && !out.sacks(back);
+    if (w.sackBlocks > 0 || again) out.disturbed = true;
     out.una = Math.max(out.una, ack);
     const scaled = (w.flags & Bit.SYN) === 0 && out.scaled(back);
     out.allowed = Math.max(out.allowed, ack + w.window * 2 ** (scaled ? back.wscaleTaken : 0));

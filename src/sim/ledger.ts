@@ -1,16 +1,16 @@
 // The books of a host, balanced after every turn (reliability.md §4.2, 10 and 12): what the layer
 // says it holds is what its connections hold, and the wheel has no timer of a dead connection.
 
+import type { Stack } from '../stack/stack.ts';
 import { NIL, Seg } from '../tcp/scoreboard.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import { type TcpLayer, Timer, timerArmed } from '../tcp/tcp.ts';
-import type { SimHost } from './host.ts';
 
 const KINDS = [Timer.REXMIT, Timer.DELACK, Timer.KEEP, Timer.LINGER, Timer.PACE];
 const MAX_RECORDS = 1 << 20;
 
 /** What does not balance, one line each; empty is right. */
-export function ledger(host: SimHost): string[] {
+export function ledger(host: { readonly stack: Stack }): string[] {
   const wrong: string[] = [];
   const tcp: TcpLayer = host.stack.tcp;
   let live = 0;

@@ -218,7 +218,8 @@ class Run {
     const rules = this.#rules;
     rules.cwndOf = (host, w) => this.#cwnd(host === 'a' ? w.srcPort : w.dstPort, host);
     rules.slackUs = s.turnUs * 2 + 1_000 + 2 * Math.max(s.hosts[0].tickUs, s.hosts[1].tickUs);
-    rules.fixedIss = s.wrap;
+    // The clock in an ISN does not move within a tick: two connections may have the same one.
+    rules.fixedIss = s.wrap || s.hosts.some((host) => host.tickUs > 0);
     if (s.hosts.some(({ config }) => config.tcp?.controller === bbr)) rules.extraSegments += 4;
     rules.mayFragment = s.attack !== null || s.mtus.some(([, mtu]) => mtu < 552);
     for (const [i, { config }] of s.hosts.entries()) {
@@ -243,12 +244,12 @@ class Run {
     }
   }
 
-  /** Octets of congestion window, as the socket says it. */
+  /** Segments of congestion window, as the socket says it. */
   #cwnd(clientPort: number, host: string): number | null {
     const c = this.#expected.get(clientPort);
     const s = host === 'a' ? c?.client.socket : c?.server.socket;
     if (s === null || s === undefined) return null;
-    return s.tcb.cwnd * s.tcb.mss;
+    return s.tcb.cwnd;
   }
 
   #lay(a: SimHost, b: SimHost): Cable {

@@ -109,6 +109,12 @@ export function drawScenario(random: Random, o: ScenarioOptions): Scenario {
   if (box?.zero !== undefined) {
     const last = box.zero[box.zero.length - 1]?.[1] ?? o.startUs;
     s.faultsUntilUs = Math.max(s.faultsUntilUs, last - o.startUs + 60_000_000);
+    // Hundreds of probes: fifteen lost in a row would end the connection (R2), as they should.
+    for (const way of s.ways) {
+      way.loss = Math.min(way.loss ?? 0, 0.1);
+      delete way.ackLoss;
+      delete way.burst;
+    }
   }
   drawTalks(random, s, o.maxOctets);
   return s;
