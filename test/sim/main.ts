@@ -1,11 +1,13 @@
 // `npm run sim -- [--seed N | --seeds N [--from N] | --minutes N] [--workers N]`: the simulator at
 // full size. Seeds that ever failed come first. Ctrl-C stops after the seeds that have begun; the
 // same command goes on from there. The last line is `N seeds, X GB, N violations`.
+// `npm run sim -- --model N`: the walk of the state machine over N distinct states.
 
 import { availableParallelism } from 'node:os';
 import { addBites, type Bites } from '../../src/sim/bites.ts';
 import { type RunOptions, type RunResult, runSeed } from '../../src/sim/run.ts';
 import { kindOf } from '../../src/sim/scenario.ts';
+import { walk } from './model.ts';
 import { runPool } from './pool.ts';
 import { ledger, loadState, remember, type State, saveState } from './progress.ts';
 
@@ -19,10 +21,11 @@ interface Options {
   loss: number;
   clean: boolean;
   bites: boolean;
+  model: number;
 }
 
 const USAGE = `usage: sim [--seed N [--trace LINES] | --seeds N [--from N] | --minutes N]
-           [--workers N] [--loss 0…1] [--clean] [--bites]`;
+           [--model STATES] [--workers N] [--loss 0…1] [--clean] [--bites]`;
 const SAVE_EVERY = 100;
 
 function usage(wrong: string): never {
@@ -31,7 +34,15 @@ function usage(wrong: string): never {
 }
 
 function parse(args: string[]): Options {
-  const o = { seeds: 0, from: 1, minutes: 0, workers: availableParallelism(), trace: 0, loss: 0.2 };
+  const o = {
+    seeds: 0,
+    from: 1,
+    minutes: 0,
+    workers: availableParallelism(),
+    trace: 0,
+    loss: 0.2,
+    model: 0,
+  };
   const out: Options = { ...o, seed: null, clean: false, bites: false };
   for (let i = 0; i < args.length; i++) {
     const name = (args[i] ?? '').replace(/^--/, '');
@@ -74,6 +85,17 @@ function single(seed: number, o: Options): number {
 
 function print(bites: Bites): void {
   for (const [what, n] of Object.entries(bites).sort()) console.log(`  ${what}: ${n}`);
+}
+
+function model(states: number): number {
+  const r = walk({ states });
+  for (const failure of r.failures) console.log(failure);
+  console.log([...r.moves].sort().join('\n'));
+  console.log(
+    `${r.states} states, ${r.transitions} transitions, ${r.roots} ends, ` +
+      `${r.pairs.size} pairs of states, ${r.failures.length} violations`,
+  );
+  return r.failures.length === 0 ? 0 : 1;
 }
 
 class Many {
@@ -175,7 +197,9 @@ class Many {
 
 const args = process.argv.slice(2);
 const options = parse(args);
-process.exitCode =
-  options.seed === null
-    ? await new Many(options, args.join(' ')).run()
-    : single(options.seed, options);
+if (options.model > 0) process.exitCode = model(options.model);
+else
+  process.exitCode =
+    options.seed === null
+      ? await new Many(options, args.join(' ')).run()
+      : single(options.seed, options);
