@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 const LEDGER = fileURLToPath(new URL('./failed-seeds.json', import.meta.url));
 const STATE = fileURLToPath(new URL('../../build/sim-state.json', import.meta.url));
 const MOST = 200;
+const COLUMNS = 100;
 
 /** Seeds that have failed at any time. */
 export function ledger(): number[] {
@@ -18,7 +19,24 @@ export function ledger(): number[] {
 export function remember(seeds: readonly number[]): void {
   if (seeds.length === 0) return;
   const all = [...new Set([...ledger(), ...seeds])].sort((a, b) => a - b).slice(0, MOST);
-  writeFileSync(LEDGER, `${JSON.stringify(all)}\n`);
+  writeFileSync(LEDGER, laidOut(all));
+}
+
+/** As the formatter of this repository lays a list of numbers out. */
+function laidOut(seeds: readonly number[]): string {
+  const flat = `[${seeds.join(', ')}]`;
+  if (flat.length <= COLUMNS) return `${flat}\n`;
+  const lines: string[] = [];
+  let line = ' ';
+  for (const [i, seed] of seeds.entries()) {
+    const next = ` ${seed}${i + 1 < seeds.length ? ',' : ''}`;
+    if (line.length + next.length > COLUMNS) {
+      lines.push(line);
+      line = ' ';
+    }
+    line += next;
+  }
+  return `[\n${[...lines, line].join('\n')}\n]\n`;
 }
 
 /** How far a run has come, and what all runs together have done. */
