@@ -79,8 +79,24 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   if (t.tlpHighSeq !== 0) tailProbeAnswered(t, rx.segAck, pass);
   onAcknowledgment(t, pass);
   controlCongestion(t, pass);
+  growSendBuffer(t);
   rearm(t, pass);
   wake(t, Ready.OUTPUT);
+}
+
+/**
+ * The send buffer holds a window in flight, two to come while the program is asked for more, and
+ * what waits behind a hole for its retransmission: the program is never what limits the flow. SACKs
+ * alone make it grow, too, as SND.UNA may stand still for several round trips.
+ */
+function growSendBuffer(t: Tcb): void {
+  const layer = t.layer;
+  const wanted = (3 * t.cwnd + t.sackedOut) * t.mss;
+  if (wanted <= t.sndBuf || t.wantedSndBuf > 0 || layer.ip.memory.pressed) return;
+  const most = layer.config.sndBufMax;
+  if (most <= t.sndBuf) return;
+  t.sndBuf = wanted < most ? wanted : most;
+  if (t.wantsRoom) wake(t, Ready.WRITABLE);
 }
 
 /** RFC 5681 §2: nothing new, no data, same window, something outstanding. */
@@ -185,10 +201,6 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
     t.written += tokens;
     wake(t, Ready.WRITTEN);
   }
-  // two windows, and as much again for what waits behind a hole: the program never limits it
-  const wanted = 4 * t.cwnd * t.mss;
-  if (wanted > t.sndBuf && t.wantedSndBuf === 0 && !layer.ip.memory.pressed)
-    t.sndBuf = Math.min(wanted, Math.max(layer.config.sndBufMax, t.sndBuf));
   if (t.wantsRoom) wake(t, Ready.WRITABLE);
 }
 

@@ -20,7 +20,7 @@ import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { clearTimer, type TcpLayer, Timer, timerArmed, wake } from './tcp.ts';
 import { armDelayedAck } from './timers.ts';
-import { adjustSpace, growWindow, measureReceiverRtt } from './window.ts';
+import { adjustSpace, growWindow, measureReceiverRtt, widenBehindHole } from './window.ts';
 
 /** Quick acknowledgments at the start and after trouble (Linux's TCP_MAX_QUICKACKS). */
 export const MAX_QUICK_ACKS = 16;
@@ -246,6 +246,8 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
   layer.ip.memory.take(Held.RECEIVE, ofo.octets - held);
   if (taken) {
     ofo.touch(start);
+    widenBehindHole(t, layer);
+    growWindow(t, len);
     return true;
   }
   count(layer.ip, Ctr.TcpExtTCPOFODrop);

@@ -84,16 +84,36 @@ export function adjustSpace(t: Tcb, layer: TcpLayer): void {
   if (rtt === 0 || now - t.spaceUs < rtt) return;
   const taken = seq.diff(t.rcvRead, t.spaceSeq);
   if (taken > t.spaceOctets) {
-    let wanted = taken * 2 + 16 * t.rcvMss;
+    const wanted = taken * 2 + 16 * t.rcvMss;
     const grown = t.spaceOctets > 0 ? (wanted * (taken - t.spaceOctets)) / t.spaceOctets : 0;
-    wanted = Math.min(wanted + Math.min(grown * 2, 1 << 28), layer.config.rcvBufMax);
-    const room = !layer.ip.memory.pressed;
-    if (room && wanted > t.rcvBuf && layer.rcvMemory + wanted < layer.config.rcvBufMemory)
-      t.rcvBuf = wanted | 0;
+    raiseBuffer(t, layer, wanted + Math.min(grown * 2, 1 << 28) + ahead(t));
     t.spaceOctets = taken;
   }
   t.spaceSeq = t.rcvRead;
   t.spaceUs = now;
+}
+
+/**
+ * Data has come behind a hole: it needs room beside the window that the sender had until then, else
+ * the window closes on a sender that can repair losses without slowing down.
+ */
+export function widenBehindHole(t: Tcb, layer: TcpLayer): void {
+  if (t.wantedRcvBuf === 0 && t.spaceOctets > 0) {
+    raiseBuffer(t, layer, t.spaceOctets * 2 + 16 * t.rcvMss + ahead(t));
+  }
+}
+
+/** Octets from the first hole to the end of what is held. */
+function ahead(t: Tcb): number {
+  const ofo = t.ofo;
+  return ofo === null || ofo.size === 0 ? 0 : seq.diff(ofo.end(ofo.size - 1), t.rcvNxt);
+}
+
+function raiseBuffer(t: Tcb, layer: TcpLayer, octets: number): void {
+  const c = layer.config;
+  const wanted = octets < c.rcvBufMax ? octets : c.rcvBufMax;
+  if (layer.ip.memory.pressed || wanted <= t.rcvBuf) return;
+  if (layer.rcvMemory + wanted < c.rcvBufMemory) t.rcvBuf = wanted | 0;
 }
 
 /** Each full segment that arrives lets the announced window grow towards the buffer. */

@@ -103,6 +103,13 @@ describe('BBR', () => {
     expect(flow.goodput(4000, 9000)).toBeGreaterThan(PAYLOAD * 0.8);
   });
 
+  test('holes of several round trips close neither window nor send buffer (RFC 2018 §1)', () => {
+    // a product of 432 segments: the first buffers of both ends hold 90 and 181
+    const there = { rate: 6_250_000, delayUs: 50_000, queue: 625_000, loss: 0.05 };
+    const flow = new Bulk({ there, controller: bbr, seed: 1 });
+    expect(flow.goodput(0, 6000)).toBeGreaterThan(4_000_000);
+  });
+
   test('begins to probe in any phase but the one that drains (BBR §4.3.4.3)', () => {
     const phases = new Set<number>();
     for (let seed = 1; seed <= 12; seed++) {
