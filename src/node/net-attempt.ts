@@ -75,6 +75,10 @@ export function open(
     setImmediate(() => edge.run(() => verdict(Code.ECONNREFUSED)));
     return null;
   }
+  const { localAddress } = target;
+  if (localAddress !== undefined && net.isIP(localAddress) !== family) {
+    return hostPortError(Code.EINVAL, 'bind', localAddress, target.localPort);
+  }
   try {
     const handle = ground.stack.connect({
       address,

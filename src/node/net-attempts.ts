@@ -16,6 +16,8 @@ import {
   type Target,
 } from './net-attempt.ts';
 
+type LookupTail = [address: string, family: number, host: string];
+
 /** Happy eyeballs: the addresses of a name, families taking turns, one at a time. */
 export class Attempts {
   readonly #edge: Edge;
@@ -44,7 +46,7 @@ export class Attempts {
     const host = this.#target.host;
     if (error) {
       // The type of 'lookup' does not know of a failed one.
-      socket.emit('lookup', error, undefined as unknown as string, 0, host);
+      socket.emit('lookup', error, ...([undefined, undefined, host] as unknown as LookupTail));
       process.nextTick(() => socket.destroy(error));
       return;
     }

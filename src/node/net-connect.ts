@@ -7,7 +7,9 @@ import {
   badPort,
   coded,
   errnoError,
+  hostClosed,
   invalidType,
+  invalidValue,
   outOfRange,
   type SystemError,
   unsupported,
@@ -65,7 +67,7 @@ export function checkPort(port: unknown, name = 'Port'): number {
 }
 
 /** Checks the options (throws at once) and starts the lookup or the attempt in the next tick. */
-export function startConnect(edge: Edge, options: ConnectOptions): void {
+function startConnect(edge: Edge, options: ConnectOptions): void {
   const { localAddress, localPort, port } = options;
   if (localAddress && net.isIP(localAddress as string) === 0) {
     throw coded(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${localAddress}`);
@@ -97,6 +99,7 @@ export function startConnect(edge: Edge, options: ConnectOptions): void {
   }
   const lookup = (options.lookup as Lookup | undefined) ?? edge.ground.lookup;
   const how = lookupOptions(options);
+  if (options.lookup == null) checkFamily(how.family);
   (edge.socket as unknown as Inner)._host = target.host;
   const oneFamily = how.family === 4 || how.family === 6;
   if (several && !oneFamily && target.localAddress === undefined) {
@@ -131,6 +134,12 @@ function lookupOptions(options: ConnectOptions): LookupOptions {
   return { family: number, hints: hints === 0 && number !== 4 && number !== 6 ? 32 : hints };
 }
 
+/** dns.lookup's own check; a lookup of the program's makes its own. */
+function checkFamily(family: unknown): void {
+  if (family == null || family === 0 || family === 4 || family === 6) return;
+  throw invalidValue('options.family', family, 'must be one of: 0, 4, 6');
+}
+
 function lookupOne(edge: Edge, target: Target, lookup: Lookup, how: LookupOptions): void {
   const socket = edge.socket;
   lookup(target.host, how, (error, address, family) => {
@@ -148,8 +157,19 @@ function lookupOne(edge: Edge, target: Target, lookup: Lookup, how: LookupOption
   });
 }
 
+/** From a socket that counts as connecting to its attempts; throws what Node throws. */
+export function begin(edge: Edge, options: ConnectOptions): void {
+  const { socket } = edge;
+  const { path } = options;
+  if (path) {
+    if (typeof path !== 'string') throw invalidType('options.path', 'of type string', path);
+    process.nextTick(() => socket.destroy(refusePath(path)));
+  } else if (edge.ground.closed) process.nextTick(() => socket.destroy(hostClosed()));
+  else startConnect(edge, options);
+}
+
 /** A path names a socket of the kernel's file system; a host has none. */
-export function refusePath(path: string): SystemError {
+function refusePath(path: string): SystemError {
   const error = errnoError(Code.EAFNOSUPPORT, 'connect');
   error.message = `${error.message} ${path}`;
   error.address = path;

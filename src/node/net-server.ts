@@ -11,7 +11,7 @@ import type { Edge } from './edge.ts';
 import { addressInfo, edgeHandler } from './edge.ts';
 import { errnoError, hostClosed, listenError, unsupported } from './errors.ts';
 import type { Ground, LookupAddress, Tenant } from './ground.ts';
-import { normalizeArgs } from './net-connect.ts';
+import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
 import { kEdge, type SocketOptions } from './net-socket.ts';
 import { rethrow } from './rethrow.ts';
 import {
@@ -26,17 +26,23 @@ import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 
 export const kGround = Symbol('portside.ground');
 const kExtras = Symbol('portside.extras');
+const kName = Symbol('portside.name');
 
 /** libuv's UV_TCP_IPV6ONLY, which Node passes down as a flag. */
 const IPV6_ONLY = 1;
 const DEFAULT_BACKLOG = 511;
 
 const serverSockets = channel('net.server.socket');
+/** The rest of Node's tracing channel of `listen`; its start is published by Node's own code. */
+const listenEnd = channel('tracing:net.server.listen:asyncEnd');
+const listenFailed = channel('tracing:net.server.listen:error');
 
 /** Members of net.Server that its type does not name, and ours. */
 export interface ServerInner {
   [kGround]: Ground;
   [kExtras]: ServerExtras & ListenExtras;
+  /** Set while Node checks the arguments of a `listen` whose host is a name. */
+  [kName]: { host: string; flags: number } | null;
   _handle: ListenHandle | null;
   _connections: number;
   _unref: boolean;
@@ -220,7 +226,10 @@ function welcome(listen: ListenHandle, s: TcpSocket): void {
 }
 
 export class ServerBody extends net.Server {
-  /** A name is looked up on the host, not on the machine; then Node's own `listen` goes on. */
+  /**
+   * Node checks the arguments and calls `_listen2`. A name would be looked up on the machine before
+   * that: it is taken out, and looked up on the host there.
+   */
   override listen(...args: unknown[]): this {
     const inner = this as unknown as ServerInner;
     const [options, callback] = normalizeArgs(args);
@@ -230,22 +239,16 @@ export class ServerBody extends net.Server {
       const known = { ...options, port: 0, exclusive: true } as net.ListenOptions;
       return super.listen(known, callback === null ? undefined : callback);
     }
-    const host = options.host;
-    const named = typeof host === 'string' && host !== '' && net.isIP(host) === 0;
-    if (!named || inner._handle !== null) return super.listen(...(args as []));
-    const id = ++inner._listeningId;
-    inner[kGround].lookup(host, { family: 0, all: true }, (error, found) => {
-      if (id !== inner._listeningId) return;
-      const first = (found as LookupAddress[] | undefined)?.[0];
-      if (error || first === undefined) {
-        this.emit('error', error);
-        return;
-      }
-      const rest = args.filter((a) => typeof a === 'number').slice(1);
-      const known = { backlog: rest[0], ...options, host: first.address, exclusive: true };
-      super.listen(known as net.ListenOptions, callback === null ? undefined : callback);
-    });
-    return this;
+    const host = isNamed(options) ? options.host : null;
+    if (host === null || inner._handle !== null) return super.listen(...(args as []));
+    const backlog = args.filter((a) => typeof a === 'number')[1];
+    const known = { backlog, ...options, host: undefined, exclusive: true };
+    inner[kName] = { host, flags: isIpv6Only(options) ? IPV6_ONLY : 0 };
+    try {
+      return super.listen(known, callback === null ? undefined : callback);
+    } finally {
+      inner[kName] = null;
+    }
   }
 
   /** Node's step from checked arguments to a listening handle. */
@@ -259,6 +262,13 @@ export class ServerBody extends net.Server {
   ): void {
     const inner = this as unknown as ServerInner;
     const ground = inner[kGround];
+    const name = inner[kName];
+    if (name !== null) {
+      lookupHost(this, name.host, (found) =>
+        this._listen2(found.address, port, found.family, backlog, undefined, name.flags),
+      );
+      return;
+    }
     let problem: Error | null = null;
     if (ground.closed) problem = hostClosed();
     else if (typeof fd === 'number') problem = unsupported('listening on a descriptor');
@@ -271,15 +281,49 @@ export class ServerBody extends net.Server {
     }
     if (problem !== null) {
       const error = problem;
+      if (listenFailed.hasSubscribers) listenFailed.publish({ server: this, error });
       process.nextTick(() => this.emit('error', error));
       return;
     }
+    if (listenEnd.hasSubscribers) listenEnd.publish({ server: this });
     inner._connectionKey = `${family}:${address}:${port}`;
     if (inner._unref) this.unref();
     process.nextTick(() => {
       if (inner._handle !== null) this.emit('listening');
     });
   }
+}
+
+/** A later `listen` or `close` takes back what an earlier one has asked for. */
+function lookupHost(
+  server: net.Server,
+  host: string,
+  found: (address: LookupAddress) => void,
+): void {
+  const inner = server as unknown as ServerInner;
+  const id = inner._listeningId;
+  inner[kName] = null;
+  inner[kGround].lookup(host, { family: 0, all: true }, (error, list) => {
+    if (id !== inner._listeningId) return;
+    const first = (list as LookupAddress[] | undefined)?.[0];
+    if (error || first === undefined) server.emit('error', error);
+    else found(first);
+  });
+}
+
+type NamedOptions = ConnectOptions & { host: string };
+
+function isIpv6Only(options: ConnectOptions): boolean {
+  return (options as { ipv6Only?: unknown }).ipv6Only === true;
+}
+
+/** `listen` with a port that may be one and a host that is no address. */
+function isNamed(options: ConnectOptions): options is NamedOptions {
+  const { host, port } = options;
+  if (typeof host !== 'string' || host === '' || net.isIP(host) !== 0) return false;
+  return (
+    'port' in options && (port == null || typeof port === 'number' || typeof port === 'string')
+  );
 }
 
 /** Binds; without an address to `::`, which answers for both families. */
@@ -335,5 +379,6 @@ export function initServer(
   const isOptions = typeof options === 'object' && options !== null;
   Object.defineProperty(self, kExtras, { value: readServerExtras(isOptions ? options : {}) });
   Object.defineProperty(self, kGround, { value: ground });
+  Object.defineProperty(self, kName, { value: null, writable: true });
   Object.defineProperty(self, 'Socket', { value: Socket });
 }

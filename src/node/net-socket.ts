@@ -4,13 +4,13 @@
 // node:tls, http2 and JSStreamSocket see a stream without a handle and wrap it as one.
 
 import type { Buffer as NodeBuffer } from 'node:buffer';
-import { Buffer } from 'node:buffer';
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
+import { type Chunks, octets, putAll } from './chunks.ts';
 import { Edge, type WriteCallback } from './edge.ts';
-import { coded, errnoError, hostClosed, invalidValue } from './errors.ts';
+import { coded, errnoError, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
-import { type ConnectOptions, normalizeArgs, refusePath, startConnect } from './net-connect.ts';
+import { begin, type ConnectOptions, normalizeArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 import { addTcpSetters } from './tcp-setters.ts';
@@ -36,8 +36,6 @@ interface Hidden {
   _final(callback: WriteCallback): void;
   _writeGeneric(many: boolean, data: unknown, encoding: string, callback: WriteCallback): void;
 }
-
-type Chunks = { chunk: string | Uint8Array; encoding: BufferEncoding }[] & { allBuffers?: boolean };
 
 /** Where net.Socket keeps its timeout: Node clears it when it destroys a socket, and so do we. */
 const TIMEOUT = timeoutKey();
@@ -103,6 +101,7 @@ export class SocketBody extends net.Socket {
     const self = hidden(this);
     const edge = edgeOf(this);
     if (callback !== null) this.once('connect', callback);
+    if (self._parent?.connecting) return this;
     if (options.port === undefined && options.path == null) {
       const text = 'The "options" or "port" or "path" argument must be specified';
       throw coded(TypeError, 'ERR_MISSING_ARGS', text);
@@ -114,15 +113,20 @@ export class SocketBody extends net.Socket {
       edge.remote = null;
       edge.handle = null;
       edge.over = true;
+      edge.bytesRead = 0;
+      edge.bytesWritten = 0;
+      edge.ref(true);
       edge.activate();
     }
     self._unrefTimer();
     self.connecting = true;
-    if (options.path) {
-      const path = String(options.path);
-      process.nextTick(() => this.destroy(refusePath(path)));
-    } else if (edge.ground.closed) process.nextTick(() => this.destroy(hostClosed()));
-    else startConnect(edge, options);
+    try {
+      begin(edge, options);
+    } catch (error) {
+      // The program may have no reference to it: what was refused must not hold the event loop.
+      edge.detach(false);
+      throw error;
+    }
     return this;
   }
 
@@ -240,13 +244,16 @@ export class SocketBody extends net.Socket {
     return this;
   }
 
+  /** Before connect there is nothing yet that could hold the event loop. */
   override ref(): this {
-    edgeOf(this).ref(true);
+    if (!edgeOf(this).active) this.once('connect', this.ref);
+    else edgeOf(this).ref(true);
     return this;
   }
 
   override unref(): this {
-    edgeOf(this).ref(false);
+    if (!edgeOf(this).active) this.once('connect', this.unref);
+    else edgeOf(this).ref(false);
     return this;
   }
 
@@ -337,19 +344,6 @@ Object.defineProperties(SocketBody.prototype, {
     },
   },
 });
-
-function putAll(edge: Edge, chunks: Chunks): void {
-  for (let i = 0; i < chunks.length; i++) {
-    const entry = chunks[i] as Chunks[number] | Uint8Array;
-    if (entry instanceof Uint8Array) edge.put(entry);
-    else edge.put(octets(entry.chunk, entry.encoding));
-  }
-}
-
-function octets(chunk: string | Uint8Array, encoding: BufferEncoding): Uint8Array {
-  if (typeof chunk !== 'string') return chunk;
-  return Buffer.from(chunk, (encoding as string) === 'buffer' ? 'utf8' : encoding);
-}
 
 function waitForConnect(
   socket: SocketBody,

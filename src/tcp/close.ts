@@ -80,7 +80,8 @@ function leaveListener(t: Tcb): void {
   if (t.listener < 0) return;
   const listener = t.layer.listeners[t.listener];
   // accepted later all the same: the program learns of the reset from the connection (as on Linux)
-  if (t.opened && listener?.paused === true && t.closeCode !== 0) return;
+  const waits = listener?.paused === true || (t.ready & Ready.ACCEPT) !== 0;
+  if (t.opened && waits && t.closeCode !== 0) return;
   t.listener = -1;
   if (listener === null || listener === undefined) return;
   if (t.opened || t.fastOpened) listener.unqueue(t.slot);

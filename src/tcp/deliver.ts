@@ -105,7 +105,7 @@ function accept(tcp: TcpLayer, t: Tcb): void {
   } finally {
     if (t.user === null) {
       // refused by the program
-      sendReset(t);
+      if (t.state !== State.CLOSED) sendReset(t);
       fail(t, Code.ECONNABORTED);
     } else tcp.pending |= Ready.DATA | Ready.ENDED;
   }

@@ -110,6 +110,7 @@ export function unlisten(layer: TcpLayer, listener: Listener): void {
     }
     if (t.state !== State.SYN_RCVD) sendReset(t);
     destroy(t, Code.ECONNABORTED);
+    t.listener = -1;
   }
   layer.listeners[listener.slot] = null;
 }

@@ -6,8 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHost, type Host } from '../../src/node/host.ts';
 import { dgramPrograms } from './dgram-programs.ts';
 import { httpPrograms } from './http-programs.ts';
+import { contextPrograms } from './net-context-programs.ts';
+import { flowPrograms } from './net-flow-programs.ts';
+import { lifePrograms } from './net-life-programs.ts';
 import { moreNetPrograms } from './net-more-programs.ts';
+import { onreadPrograms } from './net-onread-programs.ts';
+import { optionPrograms } from './net-option-programs.ts';
 import { netPrograms } from './net-programs.ts';
+import { serverPrograms } from './net-server-programs.ts';
 import { type Ground, type Program, settled, Transcript } from './transcript.ts';
 
 /** Ends what hangs; a program takes some milliseconds. */
@@ -54,5 +60,11 @@ function compare(name: string, programs: Record<string, Program>): void {
 
 compare('net', netPrograms);
 compare('net, arguments and data', moreNetPrograms);
+compare('net, from connect to close', lifePrograms);
+compare('net, servers and addresses', serverPrograms);
+compare('net, reading and writing', flowPrograms);
+compare('net, onread', onreadPrograms);
+compare('net, options', optionPrograms);
+compare('net, contexts and exceptions', contextPrograms);
 compare('dgram', dgramPrograms);
 compare('http', httpPrograms);

@@ -89,3 +89,53 @@ export async function listening(server: net.Server, t: Transcript): Promise<numb
 export async function settled(rounds = 10): Promise<void> {
   for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** A server, one connection to it, and both ends of that. */
+export interface Joined {
+  server: net.Server;
+  port: number;
+  client: net.Socket;
+  peer: net.Socket;
+}
+
+export async function joined(
+  module: typeof net,
+  t: Transcript,
+  serverOptions: net.ServerOpts = {},
+  clientOptions: object = {},
+): Promise<Joined> {
+  const server = module.createServer(serverOptions);
+  const port = await listening(server, t);
+  const accepted = once(server, 'connection');
+  const client = module.connect({ port, host: '127.0.0.1', ...clientOptions });
+  const connected = once(client, 'connect');
+  const [peer] = (await accepted) as [net.Socket];
+  await connected;
+  return { server, port, client, peer };
+}
+
+export async function closed(server: net.Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
+}
+
+/** A port of 127.0.0.1 where nobody listens, called CLOSED. */
+export async function closedPort(module: typeof net, t: Transcript): Promise<number> {
+  const server = module.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  t.call(port, 'CLOSED');
+  await closed(server);
+  return port;
+}
+
+/** What a call throws, or that it throws nothing. */
+export function attempt(t: Transcript, what: string, run: () => unknown): void {
+  try {
+    run();
+    t.log(what, 'nothing thrown');
+  } catch (error) {
+    t.log(what, error);
+  }
+}

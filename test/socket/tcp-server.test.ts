@@ -213,3 +213,42 @@ describe('accepting', () => {
     expect(client.log).toEqual(['closed -111']);
   });
 });
+
+describe('a peer that opens and resets at once', () => {
+  test('is accepted all the same, and then its end is told (Linux accept(2))', () => {
+    const { stack, turn } = loopback();
+    const ear = new Ear();
+    const server = stack.listen({ port: 80, handler: { accept: () => ear } });
+    const client: TcpHandler = {
+      opened: (s) => s.abort(),
+      data() {},
+      ended() {},
+      writable() {},
+      written() {},
+      closed() {},
+    };
+    stack.connect({ address: '127.0.0.1', port: 80, handler: client });
+    turn();
+    expect(ear.log).toEqual(['closed -104']);
+    expect(server.waiting).toBe(0);
+  });
+
+  test('is refused without another word when nobody wants it', () => {
+    const { stack, turn } = loopback();
+    let asked = 0;
+    const handler = {
+      accept: () => {
+        asked++;
+        return null;
+      },
+    };
+    const server = stack.listen({ port: 80, handler });
+    const client = new Ear();
+    client.opened = (s?: TcpSocket) => s?.abort();
+    stack.connect({ address: '127.0.0.1', port: 80, handler: client });
+    turn();
+    expect([asked, server.waiting]).toEqual([1, 0]);
+    server.close();
+    turn();
+  });
+});
