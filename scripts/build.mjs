@@ -53,6 +53,7 @@ async function bundle() {
     writeDoor(cjs, door, `index.defaultHost().${door}`, host[door]);
     appendFileSync(join(cjs, `${door}.mjs`), 'export default door;\n');
   }
+  writeRegister(cjs);
 }
 
 function writeDoor(cjs, door, where, exported) {
@@ -60,6 +61,20 @@ function writeDoor(cjs, door, where, exported) {
   writeFileSync(join(cjs, `${door}.cjs`), code);
   const names = Object.keys(exported).map((name) => `export const ${name} = door.${name};\n`);
   writeFileSync(join(cjs, `${door}.mjs`), `import door from './${door}.cjs';\n${names.join('')}`);
+}
+
+/** The one door that does something: it waits for the host when imported, and cannot when required. */
+function writeRegister(cjs) {
+  const names = 'exports.unregister = index.unregister;\n';
+  const required = 'exports.host = index.registerFromEnvironmentNow();\n';
+  const take = "'use strict';\nconst { index } = require('./portside.cjs');\n";
+  writeFileSync(join(cjs, 'register.cjs'), `${take}${required}${names}`);
+  const code = [
+    "import doors from './portside.cjs';",
+    'export const host = await doors.index.registerFromEnvironment();',
+    'export const unregister = doors.index.unregister;\n',
+  ];
+  writeFileSync(join(cjs, 'register.mjs'), code.join('\n'));
 }
 
 /** The same declarations once more where TypeScript takes them for CommonJS. */

@@ -16,6 +16,15 @@ export { type CloseOptions, createHost, createLocalHost, type Host } from './nod
 export type { NetModule } from './node/net.ts';
 export type { HostLimits, HostOptions, TunOptions } from './node/options.ts';
 export { SystemRandom } from './node/random.ts';
+export {
+  register,
+  registeredHost,
+  registerFromEnvironment,
+  registerFromEnvironmentNow,
+  registerNow,
+  unregister,
+} from './node/register.ts';
+export type { RegisterConfig } from './node/register-config.ts';
 export type { Gate, ListenExtras, Peer, ServerExtras } from './node/server-options.ts';
 export type { PortsideSocket, SocketTcpOptions } from './node/tcp-options.ts';
 export type { DeviceInfo, DeviceLink, DeviceSink, Offload } from './node/tun.ts';

@@ -41,6 +41,7 @@ describe('package.json', () => {
       '.',
       './dgram',
       './net',
+      './register',
       './core',
       './sim',
       './package.json',
@@ -66,12 +67,12 @@ describe('package.json', () => {
     expect(scripts.filter((name) => hooks.includes(name))).toEqual([]);
   });
 
-  it('is ESM for Node 20.17 and later, without side effects, with provenance', () => {
+  it('is ESM for Node 20.17 and later, with provenance; one door has effects', () => {
     expect(manifest).toMatchObject({
       type: 'module',
       engines: { node: '>=20.17' },
       license: 'MIT',
-      sideEffects: false,
+      sideEffects: ['./dist/register.js', './dist/cjs/register.mjs', './dist/cjs/register.cjs'],
       publishConfig: { provenance: true },
     });
   });

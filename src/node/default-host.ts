@@ -18,3 +18,13 @@ export function defaultHost(): Host {
   if (shared.host === undefined || shared.host.closed) shared.host = createLocalHost();
   return shared.host;
 }
+
+/** Makes `host` the process's default host; answers what was that before. */
+export function setDefaultHost(host: Host | undefined): Host | undefined {
+  const global = globalThis as { [KEY]?: Shared };
+  global[KEY] ??= {};
+  const before = global[KEY].host;
+  if (host === undefined) delete global[KEY].host;
+  else global[KEY].host = host;
+  return before;
+}

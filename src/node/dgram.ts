@@ -58,6 +58,24 @@ function replaceHandle(socket: dgram.Socket, ground: Ground, lookup: Lookup): vo
   old.close();
 }
 
+/** A socket of node:dgram's that is not bound, closed or a host's. */
+export function isUnbound(socket: dgram.Socket): boolean {
+  const state = stateOf(socket) as (State & { bindState: number }) | null;
+  if (state === null || state.handle === null || state.bindState !== 0) return false;
+  return !(state.handle instanceof DgramHandle);
+}
+
+/** Puts an unbound socket of node:dgram's on a host; its `lookup` stays what it was. */
+export function adoptDgram(socket: dgram.Socket, ground: Ground): void {
+  const old = stateOf(socket)?.handle as unknown as {
+    lookup(address: string, callback: (...args: unknown[]) => void): void;
+    hasRef?(): boolean;
+  };
+  const isUnref = old.hasRef?.() === false;
+  replaceHandle(socket, ground, (address, _family, callback) => old.lookup(address, callback));
+  if (isUnref) socket.unref();
+}
+
 export function makeDgram(ground: Ground): DgramModule {
   const hostLookup: Lookup = (address, family, callback) => {
     ground.lookup(address, { family }, callback as never);

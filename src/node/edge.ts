@@ -41,6 +41,8 @@ export class Edge implements Tenant, Orphan {
   corked = false;
   pacingRate = 0;
   onread: OnRead | null = null;
+  /** Beneath a TLSSocket or an http2 session, which would write after an `end` of ours. */
+  wrapped = false;
   /** Accepted on a dual-stack listener: IPv4 addresses are shown as ::ffff:a.b.c.d. */
   mapped = false;
   /** As net.Socket has shown them: the remote one is kept after the end, as Node keeps it. */
@@ -329,6 +331,7 @@ export class Edge implements Tenant, Orphan {
 
   shut(): void {
     if (this.socket.connecting) this.run(() => this.socket.destroy(hostClosed()));
+    else if (this.wrapped) this.run(() => this.socket.destroy());
     else this.run(() => this.socket.end());
   }
 

@@ -287,8 +287,12 @@ export class SocketBody extends net.Socket {
         this.removeListener('connect', listener as () => void);
         (listener as () => void).call(this);
       });
-    } else if (event === 'end' && this.readableFlowing === false && !this.allowHalfOpen) {
-      if (calledBy(WRAPPER)) this.allowHalfOpen = true;
+    } else if (event === 'end' && this.readableFlowing === false && calledBy(WRAPPER)) {
+      edgeOf(this).wrapped = true;
+      // A tick later: the TLSSocket that is being made takes our allowHalfOpen for its own.
+      process.nextTick(() => {
+        this.allowHalfOpen = true;
+      });
     }
     return this;
   }

@@ -1,0 +1,306 @@
+// The patches of `portside/register`: seven functions of Node's, each of which asks where the call
+// belongs, and goes on with Node's own function for whatever is the kernel's. docs/register.md
+// lists them. `undo` puts back what was there.
+
+import dgram from 'node:dgram';
+import dns from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
+import net from 'node:net';
+import tls from 'node:tls';
+import {
+  adoptServer,
+  adoptSocket,
+  connectAdopted,
+  disownServer,
+  edgeOf,
+  groundOf,
+  isOurs,
+  listenAdopted,
+} from './adopt.ts';
+import { adoptDgram, isUnbound } from './dgram.ts';
+import type { Ground, Lookup, LookupAddress, LookupOptions } from './ground.ts';
+import type { Host } from './host.ts';
+import type { KernelRoutes } from './kernel-routes.ts';
+import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
+
+type Method = (this: never, ...args: never[]) => unknown;
+type Bag = Record<string, unknown>;
+
+/** What the patches decide by. */
+export interface Place {
+  readonly host: Host;
+  readonly ground: Ground;
+  readonly kernel: KernelRoutes;
+}
+
+/** Changes and how to take them back. */
+export class Patches {
+  readonly #undo: (() => void)[] = [];
+
+  replace(target: object, name: string, make: (original: Method) => Method): void {
+    const before = Object.getOwnPropertyDescriptor(target, name) as PropertyDescriptor;
+    const value = make(before.value as Method);
+    Object.defineProperty(value, 'name', { value: name, configurable: true });
+    Object.defineProperty(target, name, { ...before, value });
+    this.#undo.push(() => {
+      // Whoever has patched over us keeps what it has put there.
+      const now = Object.getOwnPropertyDescriptor(target, name);
+      if (now?.value === value) Object.defineProperty(target, name, before);
+    });
+  }
+
+  /** A member that `target` has only by inheritance so far. */
+  add(target: object, name: string, value: Method): void {
+    Object.defineProperty(target, name, { value, configurable: true, writable: true });
+    this.#undo.push(() => {
+      Reflect.deleteProperty(target, name);
+    });
+  }
+
+  undo(): void {
+    for (const step of this.#undo.reverse()) step();
+    this.#undo.length = 0;
+    syncBuiltinESMExports();
+  }
+}
+
+/** Puts every patch in place. */
+export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): Patches {
+  const place: Place = { host, ground: groundOf(host), kernel };
+  const patches = new Patches();
+  patchServer(patches, place);
+  patchSocket(patches, place);
+  patchTls(patches, place);
+  patchDgram(patches, place);
+  if (ownNames) patchDns(patches, place.ground.lookup);
+  syncBuiltinESMExports();
+  return patches;
+}
+
+// --- net -----------------------------------------------------------------------------------
+
+/** A path, a descriptor or a handle is of the kernel's world whatever else is said. */
+function isKernelThing(options: ConnectOptions): boolean {
+  const { path, fd, _handle, handle } = options as ConnectOptions & Bag;
+  const hasFd = typeof fd === 'number' && fd >= 0;
+  return Boolean(path) || hasFd || Boolean(_handle) || Boolean(handle);
+}
+
+function staysOnKernel(place: Place, options: ConnectOptions): boolean {
+  if (isKernelThing(options)) return true;
+  const { host, port } = options;
+  return typeof host === 'string' && place.kernel.has(host, Number(port ?? 0));
+}
+
+function patchServer(patches: Patches, place: Place): void {
+  // Node's own `listen` is called from inside ours, on the way down.
+  let isInside = false;
+  patches.replace(net.Server.prototype, 'listen', (original) => {
+    const listen = function (this: net.Server, ...args: unknown[]): unknown {
+      const isHosts = this instanceof place.host.net.Server;
+      if (isInside || isHosts) return original.apply(this as never, args as never);
+      const [options] = normalizeArgs(args);
+      if (staysOnKernel(place, options)) {
+        disownServer(this);
+        return original.apply(this as never, args as never);
+      }
+      adoptServer(this, place.host, place.ground);
+      isInside = true;
+      try {
+        return listenAdopted(this, args);
+      } finally {
+        isInside = false;
+      }
+    };
+    return listen as unknown as Method;
+  });
+}
+
+function patchSocket(patches: Patches, place: Place): void {
+  patches.replace(net.Socket.prototype, 'connect', (original) => {
+    const connect = function (this: net.Socket, ...args: unknown[]): unknown {
+      const first = args[0];
+      const isPair = Array.isArray(first) && first.length === 2 && typeof first[0] === 'object';
+      const pair = (isPair ? first : normalizeArgs(args)) as [ConnectOptions, unknown];
+      const kernel = (): unknown => original.apply(this as never, args as never);
+      if (isOurs(this)) return connectAdopted(this, args);
+      const hasHandle = (this as unknown as { _handle: unknown })._handle !== null;
+      if (hasHandle || staysOnKernel(place, pair[0])) return kernel();
+      if (needsName(place, pair[0])) return connectByName(this, place, pair, original);
+      adoptSocket(this, place.host, place.ground);
+      return connectAdopted(this, args);
+    };
+    return connect as unknown as Method;
+  });
+}
+
+/** A name may turn out to be the kernel's: only its addresses tell. */
+function needsName(place: Place, options: ConnectOptions): boolean {
+  const { host, lookup, port } = options;
+  if (place.kernel.isEmpty || typeof host !== 'string' || net.isIP(host) !== 0) return false;
+  return port != null && (lookup == null || typeof lookup === 'function');
+}
+
+/** Looks the name up first, and connects with that answer, on whichever side it belongs. */
+function connectByName(
+  socket: net.Socket,
+  place: Place,
+  [options, callback]: [ConnectOptions, unknown],
+  original: Method,
+): net.Socket {
+  const lookup = (options.lookup as Lookup | null | undefined) ?? place.ground.lookup;
+  const inner = socket as unknown as { connecting: boolean };
+  if (typeof callback === 'function') socket.once('connect', callback as () => void);
+  inner.connecting = true;
+  const { family, hints } = options as { family?: number; hints?: number };
+  lookup(String(options.host), { family, hints, all: true }, (error, found) => {
+    if (socket.destroyed) return;
+    inner.connecting = false;
+    const list: LookupAddress[] = Array.isArray(found) ? found : [];
+    const answer: Lookup = (_name, how, done) => {
+      const first = list[0];
+      if (error || first === undefined) process.nextTick(done, error, undefined, undefined);
+      else if (how.all === true) process.nextTick(done, null, list);
+      else process.nextTick(done, null, first.address, first.family);
+    };
+    const known = { ...options, lookup: answer };
+    const port = Number(options.port ?? 0);
+    if (list.length > 0 && list.every((a) => place.kernel.has(a.address, port))) {
+      original.call(socket as never, known as never);
+      return;
+    }
+    adoptSocket(socket, place.host, place.ground);
+    connectAdopted(socket, [known]);
+  });
+  return socket;
+}
+
+// --- tls -----------------------------------------------------------------------------------
+
+const RAW_OPTIONS = [
+  ...['host', 'port', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'noDelay'],
+  ...['keepAlive', 'keepAliveInitialDelay', 'autoSelectFamily', 'autoSelectFamilyAttemptTimeout'],
+  ...['allowHalfOpen', 'highWaterMark'],
+];
+
+/** tls.connect makes a kernel handle for itself unless it is given a socket: it gets ours. */
+function patchTls(patches: Patches, place: Place): void {
+  patches.replace(tls, 'connect', (original) => {
+    const connect = (...args: unknown[]): unknown => {
+      const [first, callback] = normalizeArgs(args);
+      const later = args.slice(1, 3).find((a) => typeof a === 'object' && a !== null);
+      const options = { ...first, ...(later as object | undefined) } as ConnectOptions & Bag;
+      const isGiven = Boolean(options['socket']) || options.port == null;
+      if (isGiven || staysOnKernel(place, options)) {
+        return original.apply(undefined as never, args as never);
+      }
+      const raw: Bag = {};
+      for (const name of RAW_OPTIONS) if (options[name] !== undefined) raw[name] = options[name];
+      const socket = net.connect(raw as unknown as net.NetConnectOpts);
+      const rest = callback === null ? [] : [callback];
+      const all = [{ ...options, socket }, ...rest] as never;
+      const secure = original.apply(undefined as never, all) as tls.TLSSocket;
+      if (options.timeout) secure.setTimeout(options.timeout);
+      return secure;
+    };
+    return connect as unknown as Method;
+  });
+  // The address of what lies beneath; Node asks the handle, and a wrapped stream has no address.
+  for (const name of ['_getpeername', '_getsockname'] as const) {
+    const method = function (this: { _parent?: object | null }): unknown {
+      const parent = this._parent ?? null;
+      const socket = parent !== null && edgeOf(parent) !== null ? parent : null;
+      if (socket !== null) return (socket as unknown as Record<string, () => unknown>)[name]?.();
+      return (net.Socket.prototype as unknown as Record<string, Method>)[name]?.call(this as never);
+    };
+    patches.add(tls.TLSSocket.prototype, name, method as unknown as Method);
+  }
+}
+
+// --- dgram ---------------------------------------------------------------------------------
+
+/** Where a datagram socket's first call says that it belongs: an address and a port. */
+type Target = (args: readonly unknown[]) => { address: unknown; port: unknown; fd?: unknown };
+
+const bindTarget: Target = ([first, second]) => {
+  if (typeof first !== 'object' || first === null) return { port: first, address: second };
+  const { address, port, fd } = first as Bag;
+  return { address, port, fd };
+};
+
+const connectTarget: Target = ([port, address]) => ({ port, address });
+
+/** `(msg[, offset, length], port[, address][, callback])`. */
+const sendTarget: Target = (args) => {
+  const isLong = typeof args[1] === 'number' && typeof args[2] === 'number' && args.length > 3;
+  const at = isLong && typeof args[3] !== 'function' ? 3 : 1;
+  return { port: args[at], address: args[at + 1] };
+};
+
+function patchDgram(patches: Patches, place: Place): void {
+  // The first of these calls decides for good.
+  const decided = new WeakSet<dgram.Socket>();
+  const decide = (socket: dgram.Socket, target: ReturnType<Target>): void => {
+    if (decided.has(socket) || !isUnbound(socket)) return;
+    decided.add(socket);
+    const { address, port, fd } = target;
+    if (typeof fd === 'number') return;
+    const literal = typeof address === 'string' && net.isIP(address) !== 0 ? address : null;
+    if (literal !== null && place.kernel.has(literal, Number(port ?? 0))) return;
+    adoptDgram(socket, place.ground);
+  };
+  const table: [string, Target][] = [
+    ['bind', bindTarget],
+    ['connect', connectTarget],
+    ['send', sendTarget],
+  ];
+  for (const [name, targetOf] of table) {
+    patches.replace(dgram.Socket.prototype, name, (original) => {
+      const method = function (this: dgram.Socket, ...args: unknown[]): unknown {
+        decide(this, targetOf(args));
+        return original.apply(this as never, args as never);
+      };
+      return method as unknown as Method;
+    });
+  }
+}
+
+// --- dns -----------------------------------------------------------------------------------
+
+/** Names are asked of the host's servers; Node's own function still checks the arguments. */
+function patchDns(patches: Patches, lookup: Lookup): void {
+  patches.replace(dns, 'lookup', (original) => {
+    const patched = (...args: unknown[]): unknown => {
+      const [name, options] = args;
+      const callback = args[args.length - 1];
+      const isUsual = typeof name === 'string' && name !== '' && typeof callback === 'function';
+      if (!isUsual) return original.apply(dns as never, args as never);
+      lookup(name, lookupOptions(options), callback as never);
+      return {};
+    };
+    return patched as unknown as Method;
+  });
+  patches.replace(dns.promises, 'lookup', (original) => {
+    const patched = (name: unknown, options?: unknown): unknown => {
+      if (typeof name !== 'string' || name === '') {
+        return original.call(dns.promises as never, name as never, options as never);
+      }
+      const how = lookupOptions(options);
+      return new Promise((resolve, reject) => {
+        lookup(name, how, (error, address, family) => {
+          if (error) reject(error);
+          else resolve(how.all === true ? address : { address, family });
+        });
+      });
+    };
+    return patched as unknown as Method;
+  });
+}
+
+function lookupOptions(options: unknown): LookupOptions {
+  if (typeof options === 'number') return { family: options };
+  if (typeof options !== 'object' || options === null) return {};
+  const { family, hints, all } = options as Bag;
+  const number = family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : Number(family ?? 0);
+  return { family: number, hints: Number(hints ?? 0), all: all === true };
+}
