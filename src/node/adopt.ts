@@ -53,8 +53,8 @@ export function adoptSocket(socket: net.Socket, host: Host, ground: Ground): voi
   if (Object.getPrototypeOf(socket) === net.Socket.prototype) {
     Object.setPrototypeOf(socket, host.net.Socket.prototype);
   } else Object.defineProperties(socket, notOverridden(socket));
-  const edge = initSocket(socket, ground, options);
-  applyRefs(socket, edge);
+  initSocket(socket, ground, options);
+  applyRefs(socket);
 }
 
 function notOverridden(socket: net.Socket): PropertyDescriptorMap {
@@ -72,13 +72,13 @@ function notOverridden(socket: net.Socket): PropertyDescriptorMap {
   return members;
 }
 
-/** `ref` and `unref` before connect wait for 'connect' as listeners; ours take effect at once. */
-function applyRefs(socket: net.Socket, edge: Edge): void {
+/** `ref` and `unref` before connect wait for 'connect' as listeners: ours take their places. */
+function applyRefs(socket: net.Socket): void {
   const { ref, unref } = net.Socket.prototype;
   for (const listener of socket.listeners('connect')) {
     if (listener !== ref && listener !== unref) continue;
     socket.removeListener('connect', listener as () => void);
-    edge.ref(listener === ref);
+    SocketBody.prototype[listener === ref ? 'ref' : 'unref'].call(socket);
   }
 }
 
@@ -90,7 +90,7 @@ export function connectAdopted(socket: net.Socket, args: unknown[]): net.Socket 
 /** Makes a server that does not listen one of the host's. */
 export function adoptServer(server: net.Server, host: Host, ground: Ground): void {
   if (!(kGround in server)) {
-    initServer(server, ground, host.net.Socket as unknown as SocketFactory);
+    initServer(server, ground, host.net.Socket as unknown as SocketFactory, {});
   }
   Object.defineProperty(server, '_listen2', {
     value: ServerBody.prototype._listen2,

@@ -6,6 +6,7 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
+import { PassThrough } from 'node:stream';
 import tls from 'node:tls';
 import {
   adoptServer,
@@ -205,16 +206,32 @@ function patchTls(patches: Patches, place: Place): void {
     };
     return connect as unknown as Method;
   });
-  // The address of what lies beneath; Node asks the handle, and a wrapped stream has no address.
+  // Node asks the handle for addresses, and a wrapped stream's handle has none.
   for (const name of ['_getpeername', '_getsockname'] as const) {
-    const method = function (this: { _parent?: object | null }): unknown {
-      const parent = this._parent ?? null;
-      const socket = parent !== null && edgeOf(parent) !== null ? parent : null;
-      if (socket !== null) return (socket as unknown as Record<string, () => unknown>)[name]?.();
-      return (net.Socket.prototype as unknown as Record<string, Method>)[name]?.call(this as never);
-    };
-    patches.add(tls.TLSSocket.prototype, name, method as unknown as Method);
+    patches.add(tls.TLSSocket.prototype, name, addressOf(name, '_parent'));
+    patches.add(streamWrapper(), name, addressOf(name, 'stream'));
   }
+}
+
+/** The address of the host's socket that lies beneath, in this field; else Node's own answer. */
+function addressOf(name: '_getpeername' | '_getsockname', field: string): Method {
+  const method = function (this: Record<string, object | null | undefined>): unknown {
+    const beneath = this[field];
+    const isHosts = beneath != null && edgeOf(beneath) !== null;
+    const asked = isHosts ? beneath : net.Socket.prototype;
+    const ask = (asked as unknown as Record<string, Method>)[name] as Method;
+    return ask.call((isHosts ? beneath : this) as never);
+  };
+  return method as unknown as Method;
+}
+
+/** The prototype of Node's socket around a stream, which tls and http2 make of ours. */
+function streamWrapper(): object {
+  const secureContext = tls.createSecureContext({});
+  const socket = new tls.TLSSocket(new PassThrough() as unknown as net.Socket, { secureContext });
+  const { _parentWrap } = (socket as unknown as { _handle: { _parentWrap: object } })._handle;
+  socket.destroy();
+  return Object.getPrototypeOf(_parentWrap);
 }
 
 // --- dgram ---------------------------------------------------------------------------------
