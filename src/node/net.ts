@@ -27,7 +27,19 @@ export interface NetModule {
   setDefaultAutoSelectFamily: typeof net.setDefaultAutoSelectFamily;
   getDefaultAutoSelectFamilyAttemptTimeout: typeof net.getDefaultAutoSelectFamilyAttemptTimeout;
   setDefaultAutoSelectFamilyAttemptTimeout: typeof net.setDefaultAutoSelectFamilyAttemptTimeout;
+  /** Node's own, for programs that read arguments as `connect` does. */
+  _normalizeArgs: (args: unknown[]) => [object, ((...args: unknown[]) => void) | null];
+  /** Node's hook for clusters makes kernel handles; a host has none: always `UV_ENOTSUP`. */
+  _createServerHandle: (...args: unknown[]) => number;
+  /** Node's own, without effect since Windows XP. */
+  _setSimultaneousAccepts: (handle?: unknown) => void;
 }
+
+/** What node:net exports and its types do not name. */
+const internals = net as unknown as Pick<NetModule, '_normalizeArgs' | '_setSimultaneousAccepts'>;
+
+const UV_ENOTSUP = -95;
+const createServerHandle = (): number => UV_ENOTSUP;
 
 interface Callable {
   (this: unknown, ...args: unknown[]): unknown;
@@ -105,5 +117,8 @@ export function makeNet(ground: Ground): NetModule {
     setDefaultAutoSelectFamily: net.setDefaultAutoSelectFamily,
     getDefaultAutoSelectFamilyAttemptTimeout: net.getDefaultAutoSelectFamilyAttemptTimeout,
     setDefaultAutoSelectFamilyAttemptTimeout: net.setDefaultAutoSelectFamilyAttemptTimeout,
+    _normalizeArgs: internals._normalizeArgs,
+    _createServerHandle: createServerHandle,
+    _setSimultaneousAccepts: internals._setSimultaneousAccepts,
   };
 }

@@ -21,7 +21,8 @@ async function listening(server: Server, ...at: unknown[]): Promise<number> {
 
 describe('the doors', () => {
   test('have every public name of Node’s modules', () => {
-    const wanted = Object.keys(kernelNet).filter((n) => !n.startsWith('_') && n !== 'default');
+    const wanted = Object.keys(kernelNet).filter((n) => n !== 'default');
+    expect(wanted.filter((n) => n.startsWith('_'))).toHaveLength(3);
     expect(wanted.filter((name) => !(name in netNames))).toEqual([]);
     const wantedToo = Object.keys(kernelDgram).filter((n) => !n.startsWith('_') && n !== 'default');
     expect(wantedToo.filter((name) => !(name in dgramNames))).toEqual([]);
@@ -33,9 +34,30 @@ describe('the doors', () => {
     expect(new net.Socket()).toBeInstanceOf(kernelNet.Socket);
   });
 
-  test('types: what wants node:net takes portside/net', () => {
-    const take = (m: Omit<typeof kernelNet, 'default'>): string => typeof m.createServer;
-    expect(take(net)).toBe('function');
+  test('types: what wants node:net takes portside/net, as module and as default', () => {
+    type Kernel = Omit<typeof import('node:net'), 'default'>;
+    const take = (m: Kernel): string => typeof m.createServer;
+    expect([take(net), take(netNames), take(defaultHost().net)]).toEqual([
+      'function',
+      'function',
+      'function',
+    ]);
+    const whole: typeof import('node:net') = net;
+    expect(whole.Socket).toBe(net.Socket);
+  });
+
+  test('the names with an underscore do what programs use them for', async () => {
+    const heard = (): void => {};
+    const normalized = net._normalizeArgs([80, '127.0.0.1', heard]);
+    expect([...normalized]).toEqual([{ port: 80, host: '127.0.0.1' }, heard]);
+    expect(net._createServerHandle('127.0.0.1', 80, 4)).toBe(-95);
+    const server = net.createServer((s) => s.end());
+    const port = await listening(server);
+    const args = net._normalizeArgs([port, '127.0.0.1', heard]);
+    const client = new net.Socket().connect(args as unknown as kernelNet.NetConnectOpts);
+    await until(client.resume(), 'close');
+    expect(client.bytesRead).toBe(0);
+    server.close();
   });
 
   test('one port, one application: a second listener gets EADDRINUSE, Node’s own does not', async () => {
