@@ -63,7 +63,7 @@ function writeDoor(cjs, door, where, exported) {
   writeFileSync(join(cjs, `${door}.mjs`), `import door from './${door}.cjs';\n${names.join('')}`);
 }
 
-/** The one door that does something: it waits for the host when imported, and cannot when required. */
+/** The one door with an effect: imported it waits for the host, required it cannot. */
 function writeRegister(cjs) {
   const names = 'exports.unregister = index.unregister;\n';
   const required = 'exports.host = index.registerFromEnvironmentNow();\n';
