@@ -97,6 +97,9 @@ export function noteDuplicate(t: Tcb, start: number, end: number): void {
     t.dsackEnd = seq.max(end, t.dsackEnd);
     return;
   }
+  // Two in one batch, a probe and a timeout behind a stall: each is told, or the sender takes the
+  // other one for a loss (RFC 2883 §4: a block tells of the most recent one only).
+  if (t.hasDsack && old) sendAck(t);
   t.hasDsack = true;
   t.dsackStart = start;
   t.dsackEnd = end;

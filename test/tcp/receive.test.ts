@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Drop } from '../../src/base/drop.ts';
 import { tcp4 } from '../kit/packet.ts';
-import { runScript } from '../kit/script.ts';
+import { continueScript, runScript } from '../kit/script.ts';
 import { LOCAL, REMOTE, type ScriptBench } from '../kit/script-bench.ts';
 import { PLAIN, packet, SACK, STAMPED } from './openings.ts';
 
@@ -294,6 +294,34 @@ describe('D-SACK', () => {
       +0~+.2 > . 1:1(0) ack 1501 <nop,nop,sack 501:1001>
       +0 expect data 1500
     `);
+  });
+
+  test('two apart in one batch get an acknowledgment each (RFC 2883 §4)', () => {
+    const bench = runScript(
+      `${SACK}
+      +0 < P. 1:3001(3000) ack 1 win 65535
+      +.3 forget
+    `,
+      { config: { tcp: { testIss: 0 } } },
+    );
+    // a loss probe for the tail, then the timeout's head, both waiting when the driver looks
+    for (const seq of [2001, 1]) {
+      const payload = new Uint8Array(1000);
+      const fields = { srcPort: 54_321, dstPort: 80, flags: 16, seq, ack: 1, payload };
+      const octets = tcp4({ src: REMOTE, dst: LOCAL }, fields);
+      const at = bench.slab.reserve(octets.length);
+      bench.slab.u8.set(octets, at);
+      bench.stack.receive(bench.linkId, at, octets.length, 0, 0);
+    }
+    bench.stack.drain();
+    continueScript(
+      bench,
+      `
+      +0 > . 1:1(0) ack 3001 <nop,nop,sack 2001:3001>
+      +0 > . 1:1(0) ack 3001 <nop,nop,sack 1:1001>
+      +.5 > nothing
+    `,
+    );
   });
 
   test('a pure old ACK is no duplicate of data (RFC 2883 §4)', () => {
