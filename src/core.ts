@@ -33,7 +33,7 @@ export type { ConnectOptions, TcpHandler, TcpOptions, TcpSocket } from './socket
 export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-socket.ts';
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
 export { type ProfileName, profile, profiles } from './stack/profiles.ts';
-export type { SocketRow } from './stack/snapshot.ts';
+export type { FlowRow, SocketRow } from './stack/snapshot.ts';
 export { Stack, type StackOptions } from './stack/stack.ts';
 export { bbr } from './tcp/congestion/bbr.ts';
 export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';

@@ -22,8 +22,6 @@ export class FlowTable {
   #cells: Int32Array;
   #mask: number;
   #size = 0;
-  /** Lookups made and cells looked at, for the inspector. */
-  readonly stats = new Float64Array(2);
 
   constructor(random: Random, capacity = 64) {
     let n = 16;
@@ -115,16 +113,25 @@ export class FlowTable {
     return true;
   }
 
-  /** Longest probe that a present flow needs now: the inspector's and the tests' figure. */
-  longestProbe(): number {
-    let longest = 0;
+  /** How many flows take 1, 2, 3 … cells to find now; element 0 is 0. Walks the whole table. */
+  probes(): Int32Array {
+    const counts = new Int32Array(MAX_PROBE + 1); // cold
     for (let i = 0; i <= this.#mask; i++) {
       const at = i * STRIDE;
       if (this.#cells[at + KEY] === EMPTY) continue;
       const home = this.#hash(this.#cells, at) & this.#mask;
-      longest = Math.max(longest, ((i - home) & this.#mask) + 1);
+      const n = ((i - home) & this.#mask) + 1;
+      counts[n] = (counts[n] as number) + 1;
     }
-    return longest;
+    return counts;
+  }
+
+  /** Longest probe that a present flow needs now. */
+  longestProbe(): number {
+    const counts = this.probes();
+    let n = MAX_PROBE;
+    while (n > 0 && counts[n] === 0) n--;
+    return n;
   }
 
   #hash(key: Int32Array, off: number): number {

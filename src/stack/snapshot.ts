@@ -29,6 +29,29 @@ export function memory(stack: Stack): { used: number; cap: number } & Record<str
   return { used, cap, ...Object.fromEntries(kinds) };
 }
 
+/** How full a flow table is, and how many of its cells a lookup reads. */
+export interface FlowRow {
+  netid: 'tcp' | 'udp';
+  flows: number;
+  cells: number;
+  /** Element n: flows that are found in the n-th cell; element 0 is 0. */
+  probes: number[];
+  longestProbe: number;
+}
+
+/** The flow tables of TCP and of connected UDP sockets. Walks both. */
+export function flowTables(stack: Stack): FlowRow[] {
+  const tables = [
+    ['tcp', stack.tcp.flows],
+    ['udp', stack.udpLayer.flows],
+  ] as const;
+  return tables.map(([netid, table]) => {
+    const longestProbe = table.longestProbe();
+    const probes = Array.from(table.probes().subarray(0, longestProbe + 1));
+    return { netid, flows: table.size, cells: table.capacity, probes, longestProbe };
+  });
+}
+
 /** Every socket, listeners first; `state` (an ss name) filters. */
 export function sockets(stack: Stack, state?: string): SocketRow[] {
   const rows = [...listeners(stack), ...connections(stack), ...timeWaits(stack), ...udp(stack)];

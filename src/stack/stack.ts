@@ -35,7 +35,7 @@ import { UdpLayer } from '../udp/udp.ts';
 import { type Prefix, parsePrefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import { type Config, type ConfigOverrides, configure } from './config.ts';
-import { memory, type SocketRow, sockets } from './snapshot.ts';
+import { type FlowRow, flowTables, memory, type SocketRow, sockets } from './snapshot.ts';
 
 export interface StackOptions {
   /** Memory for packets; a stack makes 8 MiB of its own when there is none. */
@@ -297,6 +297,11 @@ export class Stack {
   /** Every socket, as `ss` lists them; `state` is an ss name. */
   sockets(state?: string): SocketRow[] {
     return sockets(this, state);
+  }
+
+  /** Load and probe lengths of the flow tables. */
+  flowTables(): FlowRow[] {
+    return flowTables(this);
   }
 
   /** Octets held for peers and programs: `used`, `cap`, and by kind. */

@@ -115,6 +115,22 @@ describe('the flow table', () => {
     expect(table.longestProbe()).toBeLessThanOrEqual(32);
   });
 
+  test('tells in how many cells its flows are found', () => {
+    const table = new FlowTable(new SeededRandom(3), 64);
+    expect(table.longestProbe()).toBe(0);
+    for (let i = 0; i < 1000; i++) table.insert(key4(LOCAL, i, 0), 0, i);
+    const probes = [...table.probes()];
+    expect(probes).toHaveLength(33);
+    expect(probes[0]).toBe(0);
+    expect(probes.reduce((a, b) => a + b)).toBe(1000);
+    // at most half full: most flows lie at home, and none is far away
+    expect(probes[1]).toBeGreaterThan(600);
+    expect(probes.slice(table.longestProbe() + 1).every((n) => n === 0)).toBe(true);
+    expect(probes[table.longestProbe()]).toBeGreaterThan(0);
+    for (let i = 0; i < 1000; i++) table.remove(key4(LOCAL, i, 0), 0);
+    expect([...table.probes()].every((n) => n === 0)).toBe(true);
+  });
+
   test('is at most half full', () => {
     const table = new FlowTable(new SeededRandom(3), 4);
     for (let i = 0; i < 5000; i++) {

@@ -167,3 +167,23 @@ describe('stack.sockets()', () => {
     expect(b.sockets()).toEqual(b.sockets());
   });
 });
+
+describe('stack.flowTables()', () => {
+  test('tells of flows, cells and how many of them a lookup reads', () => {
+    const { a, client, settle } = connected();
+    const c = a.udp({ handler: UDP });
+    c.connect('10.0.0.2', 7000);
+    const table = { cells: 128, probes: [0, 1], longestProbe: 1 };
+    expect(a.flowTables()).toEqual([
+      { netid: 'tcp', flows: 1, ...table },
+      { netid: 'udp', flows: 1, ...table, cells: 32 },
+    ]);
+    client.abort();
+    c.close();
+    settle();
+    expect(a.flowTables().map((t) => [t.flows, t.longestProbe])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+});
