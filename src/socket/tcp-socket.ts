@@ -72,6 +72,7 @@ export class TcpSocket implements TcpUser {
   handler: TcpHandler;
   readonly tcb: Tcb;
   #closed = false;
+  #aborted = false;
 
   /** For the layer above: a connection that exists. */
   constructor(t: Tcb, handler: TcpHandler) {
@@ -130,11 +131,13 @@ export class TcpSocket implements TcpUser {
   /**
    * Queues octets without copying: the memory is the stack's until `written` counts this call.
    * False: the send buffer is full (the octets are taken all the same), `writable` will follow.
-   * Octets after shutdown() or on a connection that is gone are refused with CodeError EPIPE.
+   * Octets after shutdown() or after `closed` are refused with CodeError EPIPE. Between the network's
+   * end of the connection and `closed`, which tells of it, they are dropped, as if a reset had
+   * crossed them: a program that has not been told yet has done nothing wrong.
    */
   write(u8: Uint8Array, off = 0, len = u8.length - off): boolean {
     const t = this.tcb;
-    this.#mustSend();
+    if (!this.#maySend()) return true;
     if (len > 0) {
       queueOf(t).gather(u8, off, len, t.sndEnd);
       t.sndEnd = (t.sndEnd + len) | 0;
@@ -149,7 +152,7 @@ export class TcpSocket implements TcpUser {
    */
   send(u8: Uint8Array, off = 0, len = u8.length - off): number {
     const t = this.tcb;
-    this.#mustSend();
+    if (!this.#maySend()) return len;
     const room = t.sndBuf - seq.diff(t.sndEnd, t.sndUna);
     const wanted = Math.max(0, Math.min(len, room));
     const n = wanted > 0 ? sendRoom(t, wanted) : 0;
@@ -165,18 +168,20 @@ export class TcpSocket implements TcpUser {
   /** Like send(), and tells the peer that the last octet is urgent (RFC 9293 §3.8.5). */
   sendUrgent(u8: Uint8Array, off = 0, len = u8.length - off): number {
     const n = this.send(u8, off, len);
-    if (n > 0) {
+    if (n > 0 && this.tcb.state !== State.CLOSED) {
       this.tcb.sndUp = this.tcb.sndEnd;
       this.tcb.urgentOut = true;
     }
     return n;
   }
 
-  #mustSend(): void {
+  /** False: the connection has failed, and `closed` has not said so yet. */
+  #maySend(): boolean {
     const t = this.tcb;
-    if (this.#closed || t.finQueued || t.orphan || t.state === State.CLOSED) {
-      throw new CodeError(Code.EPIPE, 'write');
-    }
+    const isOver = this.#closed || this.#aborted || t.finQueued || t.orphan;
+    if (!isOver && t.state !== State.CLOSED) return true;
+    if (isOver || t.closeCode === 0) throw new CodeError(Code.EPIPE, 'write');
+    return false;
   }
 
   #roomLeft(): boolean {
@@ -198,7 +203,9 @@ export class TcpSocket implements TcpUser {
 
   /** RST; `closed(s, code)` follows, ECONNABORTED unless another errno is given. */
   abort(code: number = Code.ECONNABORTED): void {
-    if (!this.#closed) user.abort(this.tcb, code);
+    if (this.#closed) return;
+    this.#aborted = true;
+    user.abort(this.tcb, code);
   }
 
   pause(): void {

@@ -1,7 +1,9 @@
 // OPEN, SEND, CLOSE, ABORT, STATUS as the program calls them (RFC 9293 §3.9.1).
 
 import { describe, expect, test } from 'vitest';
-import { runScript } from '../kit/script.ts';
+import { tcp4 } from '../kit/packet.ts';
+import { continueScript, runScript } from '../kit/script.ts';
+import { LOCAL, REMOTE } from '../kit/script-bench.ts';
 import { PLAIN, packet } from './openings.ts';
 
 const nobody = {
@@ -93,6 +95,30 @@ describe('SEND and CLOSE', () => {
     expect(() => bench.socket.send(new Uint8Array(1))).toThrow(
       expect.objectContaining({ code: 'EPIPE' }),
     );
+  });
+
+  test('between a reset and the word of it are dropped, afterwards EPIPE (Node: ECONNRESET once)', () => {
+    const bench = runScript(`${PLAIN}`, { config: { tcp: { testIss: 0 } } });
+    const s = bench.socket;
+    // the reset arrives; the program's turn, in which it would be told, has not come yet
+    const fields = { srcPort: 54_321, dstPort: 80, flags: 4, seq: 1, ack: 0, window: 0 };
+    const octets = tcp4({ src: REMOTE, dst: LOCAL }, fields);
+    const at = bench.slab.reserve(octets.length);
+    bench.slab.u8.set(octets, at);
+    bench.stack.receive(bench.linkId, at, octets.length, 0, 0);
+    expect(s.write(new Uint8Array(9))).toBe(true);
+    expect(s.send(new Uint8Array(7))).toBe(7);
+    expect(s.sendUrgent(new Uint8Array(1))).toBe(1);
+    expect(s.queued).toBe(0);
+    bench.stack.drain();
+    continueScript(bench, '+0 expect closed ECONNRESET\n +1 > nothing');
+    expect(() => s.write(new Uint8Array(1))).toThrow(/EPIPE/);
+    expect(() => s.send(new Uint8Array(1))).toThrow(/EPIPE/);
+  });
+
+  test('after abort() are EPIPE at once', () => {
+    const bench = runScript(`${PLAIN}\n +0 abort`, { allowLeftover: true });
+    expect(() => bench.socket.write(new Uint8Array(1))).toThrow(/EPIPE/);
   });
 
   test('on a connection that is gone do no harm', () => {
