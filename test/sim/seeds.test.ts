@@ -90,7 +90,9 @@ describe('1,000 seeds', () => {
 
   test('one seed, two processes, one history (T0)', async () => {
     const some = results.filter((r) => r.seed <= 60 && r.seed % 50 !== 0);
-    const again = await runAll(some.map(({ seed }) => ({ seed })));
+    // a seed of the ledger has run twice
+    const seeds = new Set(some.map(({ seed }) => seed));
+    const again = await runAll([...seeds].map((seed) => ({ seed })));
     const hashes = (list: RunResult[]): Record<number, string> =>
       Object.fromEntries(list.map((r) => [r.seed, `${r.hash} ${r.packets} ${r.octets}`]));
     expect(hashes(again)).toEqual(hashes(some));
