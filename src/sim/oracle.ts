@@ -308,6 +308,11 @@ export class Conversation {
     this.server = server;
   }
 
+  /** Octets that both programs have read. */
+  get octets(): number {
+    return this.client.received + this.server.received;
+  }
+
   get over(): boolean {
     if (this.client.code === null) return false;
     return this.server.socket === null || this.server.code !== null;
@@ -384,7 +389,7 @@ export class Conversation {
 /** A host that dies sends no FIN: whoever is left may not believe that the stream has ended. */
 function judgeSurvivor(end: End, other: End): void {
   if (end.received > other.sent) end.context.fail(`${end.name}: more than was sent`);
-  if (other.killed && end.hasEnded && !other.shutDown) {
+  if (other.killed && end.hasEnded && !other.shutDown && !other.aborted) {
     end.context.fail(`${end.name}: an end that the other has not sent`);
   }
 }
