@@ -132,7 +132,7 @@ export class TcpSocket implements TcpUser {
    * Queues octets without copying: the memory is the stack's until `written` counts this call.
    * False: the send buffer is full (the octets are taken all the same), `writable` will follow.
    * Octets after shutdown() or after `closed` are refused with CodeError EPIPE. Between the end of
-   * the connection and `closed`, which tells of it, they are dropped, as if a reset had crossed them.
+   * the connection and `closed` they are dropped, as if a reset had crossed them.
    */
   write(u8: Uint8Array, off = 0, len = u8.length - off): boolean {
     const t = this.tcb;
