@@ -2,6 +2,8 @@
 // through the project's own forwarder, once from each contestant, with the same seed, to the same
 // receiver in a kernel. What counts is the ratio.
 
+import { setPriority } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { ALGORITHMS, type Algorithm, CELLS, type Cell } from './goodput/cells.ts';
 import { type Direction, flowsProgram, Path, type Run, type Wish } from './goodput/path.ts';
@@ -36,13 +38,37 @@ function wishes(plan: Plan): Wish[] {
   return found;
 }
 
+/** ms: a machine that keeps a process of high priority waiting so long has spoiled the round. */
+const WORST_MS = 200;
+const MEAN_MS = 3;
+const TRIES = 3;
+
 /** Who goes first alternates from round to round. */
-async function round(path: Path, wish: Wish): Promise<Round> {
+async function once(path: Path, wish: Wish): Promise<Round> {
   const early = wish.seed % 2 === 1 ? await path.run('ours', wish) : null;
   const kernel = await path.run('kernel', wish);
   const ours = early ?? (await path.run('ours', wish));
   const { cell, algorithm, direction, seed } = wish;
-  return { cell: cell.name, words: cell.words, algorithm, direction, seed, kernel, ours };
+  const words = cell.words;
+  return { cell: cell.name, words, algorithm, direction, seed, kernel, ours, tried: 1 };
+}
+
+/**
+ * A round that others at work on the machine have spoiled is measured again, both contestants. The
+ * judges are the forwarder, by packets handed on late, and this process, which only waits.
+ */
+async function round(path: Path, wish: Wish): Promise<Round> {
+  for (let tried = 1; ; tried++) {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const done = await once(path, wish);
+    delay.disable();
+    const reports = [done.kernel.report, done.ours.report];
+    const worst = Math.max(delay.max / 1e6, ...reports.map((r) => r.worstLateUs / 1000));
+    const mean = Math.max(...reports.map((r) => r.lateUs / 1000));
+    if (tried === TRIES || (worst < WORST_MS && mean < MEAN_MS)) return { ...done, tried };
+    console.log(`${told(done)}  spoiled: ${worst.toFixed(0)} ms`);
+  }
 }
 
 function total(mbps: readonly number[]): number {
@@ -161,6 +187,7 @@ export async function goodput(args: string[]): Promise<void> {
   }
   const where = circumstances();
   const plan = planOf(values);
+  setPriority(-19);
   const links = new Links();
   const stop = (): void => {
     void links.close().then(() => process.exit(130));

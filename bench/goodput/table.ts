@@ -13,6 +13,8 @@ export interface Round {
   readonly seed: number;
   readonly kernel: Run;
   readonly ours: Run;
+  /** How often it was measured until nobody disturbed it, at most three times. */
+  readonly tried: number;
 }
 
 export interface Row {
