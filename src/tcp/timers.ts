@@ -361,6 +361,7 @@ function clip(us: number): number {
 
 /** Starts (or restarts) the keep-alive's wait. */
 export function startKeepAlive(t: Tcb): void {
+  if (t.state === State.CLOSED) return; // reset, and the program has not been told yet
   t.keepSent = 0;
   if (t.keepAlive) armTimer(t, Timer.KEEP, clip(t.keepIdleMs * 1000));
   else clearTimer(t, Timer.KEEP);

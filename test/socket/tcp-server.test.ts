@@ -233,6 +233,28 @@ describe('a peer that opens and resets at once', () => {
     expect(server.waiting).toBe(0);
   });
 
+  test('does not make a program throw that greets it: the octets go nowhere, and no timer stays', () => {
+    const { stack, turn } = loopback();
+    const ear = new Ear();
+    const said: (number | boolean)[] = [];
+    const accept = (_: unknown, s: TcpSocket): Ear => {
+      s.setKeepAlive(true, 1000);
+      said.push(s.send(new Uint8Array(5), 0, 5), s.write(new Uint8Array(5), 0, 5));
+      s.shutdown();
+      return ear;
+    };
+    const server = stack.listen({ port: 80, handler: { accept } });
+    const client = new Ear();
+    client.opened = (s?: TcpSocket) => s?.abort();
+    stack.connect({ address: '127.0.0.1', port: 80, handler: client });
+    turn();
+    expect(said).toEqual([5, true]);
+    expect(ear.log).toEqual(['closed -104']);
+    expect([stack.tcp.live, stack.tcp.deadlines.armed]).toEqual([0, 0]);
+    server.close();
+    turn();
+  });
+
   test('is refused without another word when nobody wants it', () => {
     const { stack, turn } = loopback();
     let asked = 0;
