@@ -168,12 +168,15 @@ constexpr int SINGLES = 3;
 /** Reads of one run of the ring: at most so many of them find nothing. */
 constexpr int RUN_READS = 32;
 
-/** Where the packet behind `cursor` goes; 0 when the region is full. */
+/** The region is full; 0 is a place, at the start of the slab without a virtio-net header. */
+constexpr size_t NO_PLACE = SIZE_MAX;
+
+/** Where the packet behind `cursor` goes; NO_PLACE when the region is full. */
 size_t placeFor(const Framing& framing, const RxRegion& region, size_t cursor) {
   // Behind an Ethernet header of 14 octets the IP header is aligned to 16.
   const size_t lead = framing.tap ? 2 : 0;
   const size_t off = aligned(cursor + static_cast<size_t>(framing.headerSize)) + lead;
-  return off + MAX_PACKET > region.base + region.size ? 0 : off;
+  return off + MAX_PACKET > region.base + region.size ? NO_PLACE : off;
 }
 
 /** Notes one packet of `n` octets at `off`; answers where it ends. */
@@ -200,7 +203,7 @@ bool judgeError(int err, RxResult& result) {
 bool readSingle(const Framing& framing, const RxRegion& region, const RxTable& table,
                 size_t& cursor, RxResult& result, Stats& stats) {
   const size_t off = placeFor(framing, region, cursor);
-  if (off == 0) return false;
+  if (off == NO_PLACE) return false;
   const size_t header = static_cast<size_t>(framing.headerSize);
   const ssize_t n = readOnce(framing.fd, region.slab.data + off - header, header + MAX_PACKET);
   if (n < 0) return judgeError(errno, result);
@@ -217,7 +220,7 @@ bool readRun(const Framing& framing, const RxRegion& region, const RxTable& tabl
   int count = 0;
   for (size_t from = cursor; count < RUN_READS && result.count + count < table.capacity; count++) {
     const size_t off = placeFor(framing, region, from);
-    if (off == 0) break;
+    if (off == NO_PLACE) break;
     places[count] = off;
     ring.read(framing.fd, region.slab.data + off - header, header + MAX_PACKET);
     from = off + MAX_PACKET;
