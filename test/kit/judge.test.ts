@@ -1,6 +1,6 @@
 // The judge of captures must find loss in a doctored capture, and must not take a probe for loss.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FIELDS, Judge, type Row, rowOf } from './judge.ts';
 
 const A = '10.77.0.1';
@@ -123,6 +123,43 @@ test('a hole in what was sent, an acknowledgment of unsent octets, data beyond t
   expect(faults(...before, shut, row(A, 1000, 1000, 5000), row(A, 2000, 1000, 5000))).toEqual([
     'frame N from 10.77.0.1: ends 500 octets beyond the window',
   ]);
+});
+
+describe('a repeat that has crossed its acknowledgment and the FIN of the side that closes second', () => {
+  const fin = { flags: 17 };
+  // A closes first; B acknowledges everything and closes; then A's probe, which B sees too late.
+  const crossing = (ack: number): Row[] => [
+    ...opened(),
+    ...flight(),
+    row(A, 4000, 0, 5000, fin),
+    row(B, 5000, 0, ack, fin),
+    row(A, 4000, 0, 5000, { ...fin, ...again }),
+  ];
+
+  test('needs no answer once that side is gone (RFC 9293 §3.6, LAST-ACK)', () => {
+    expect(faults(...crossing(4001), row(A, 4001, 0, 5001))).toEqual([]);
+  });
+
+  test('needs one as long as that side is there', () => {
+    expect(faults(...crossing(4001))).toEqual([
+      expect.stringContaining('1 octets sent again and not answered'),
+    ]);
+  });
+
+  test('needs one of the side that closed first: it is in TIME-WAIT', () => {
+    const rows = [
+      ...opened(),
+      ...flight(),
+      row(B, 5000, 0, 4000, fin),
+      row(A, 4000, 0, 5001, fin),
+      row(B, 5001, 0, 4001),
+      row(A, 4000, 0, 5001, { ...fin, ...again }),
+      row(A, 4001, 0, 5001),
+    ];
+    expect(faults(...rows)).toEqual([
+      expect.stringContaining('1 octets sent again and not answered'),
+    ]);
+  });
 });
 
 test('a FIN that comes again in TIME-WAIT gets a bare ACK, a SYN as well', () => {

@@ -74,6 +74,8 @@ interface Repeat {
   /** Acknowledgments of all of it, and those of them without anything else. */
   acks: number;
   pure: number;
+  /** It had been acknowledged already when it was sent again. */
+  readonly crossed: boolean;
 }
 
 /** One sender of one connection. */
@@ -87,6 +89,10 @@ class Side {
   /** How far the other side's windows ever reached. */
   edge = 0;
   hasEdge = false;
+  /** Behind the FIN; null before it is sent. */
+  fin: number | null = null;
+  /** It closed second: after the last acknowledgment nobody is there (RFC 9293 §3.6, LAST-ACK). */
+  isPassive = false;
   /** What the other side's SYN allowed. */
   mss = 536;
   repeats: Repeat[] = [];
@@ -187,6 +193,7 @@ export class Judge {
     if (!peer.hasEdge || diff(edge, peer.edge) > 0) peer.edge = edge;
     peer.hasEdge = true;
     const bare = answersBare(row, peer);
+    this.#takeLast(row, peer);
     const block = dsack(row);
     if (block === null) return bare;
     let found = false;
@@ -200,13 +207,24 @@ export class Judge {
     return true;
   }
 
+  /** The ACK of a FIN in LAST-ACK: who is gone owes no D-SACK of what it has acknowledged before. */
+  #takeLast(row: Row, peer: Side): void {
+    if (!peer.isPassive || peer.fin === null || diff(row.ack, peer.fin) < 0) return;
+    const me = this.#sides(row)[0];
+    for (const r of me.repeats) if (r.crossed) r.answered = true;
+  }
+
   #takeNew(row: Row, me: Side, to: number): void {
     if (me.isOpen && diff(row.seq, me.next) > 0) this.#fault(row, 'a hole before it');
     if (!me.isOpen) me.una = row.seq;
     me.isOpen = true;
     me.next = to;
     this.#tally(me.src).segments += segments(row, me);
-    if ((row.flags & FIN) !== 0) this.closed += 0.5;
+    if ((row.flags & FIN) === 0) return;
+    this.closed += 0.5;
+    me.fin = to;
+    const other = this.#sides(row)[1];
+    me.isPassive = other.fin !== null && diff(row.ack, other.fin) >= 0;
   }
 
   #takeRepeat(row: Row, me: Side, to: number): boolean {
@@ -223,8 +241,9 @@ export class Judge {
       return false;
     }
     const { frame, flags } = row;
-    const acks = diff(me.una, to) >= 0 ? 1 : 0;
-    me.repeats.push({ frame, from: row.seq, to, flags, answered: false, acks, pure: 0 });
+    const crossed = diff(me.una, to) >= 0;
+    const acks = crossed ? 1 : 0;
+    me.repeats.push({ frame, from: row.seq, to, flags, answered: false, acks, pure: 0, crossed });
     this.#tally(me.src).repeated += Math.max(1, segments(row, me));
     return true;
   }

@@ -35,19 +35,19 @@ export class Cursor {
     throw new PdError(line, this.lineText(line), what);
   }
 
-  skip(): this {
+  skipBlanks(): this {
     BLANK.lastIndex = this.pos;
     if (BLANK.test(this.text)) this.pos = BLANK.lastIndex;
     return this;
   }
 
   get atEnd(): boolean {
-    return this.skip().pos >= this.text.length;
+    return this.skipBlanks().pos >= this.text.length;
   }
 
   /** What matches the sticky `pattern` here, behind blanks; null and no move otherwise. */
   take(pattern: RegExp): RegExpExecArray | null {
-    this.skip();
+    this.skipBlanks();
     pattern.lastIndex = this.pos;
     const m = pattern.exec(this.text);
     if (m !== null) this.pos = pattern.lastIndex;
@@ -59,7 +59,7 @@ export class Cursor {
   }
 
   sees(literal: string): boolean {
-    return this.text.startsWith(literal, this.skip().pos);
+    return this.text.startsWith(literal, this.skipBlanks().pos);
   }
 
   accept(literal: string): boolean {
