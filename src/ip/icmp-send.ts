@@ -13,7 +13,7 @@ import { completePartial } from './icmp-quote.ts';
 import { sendError6 } from './icmp6-send.ts';
 import { count, drop, type IpLayer, type Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
-import { Path } from './path.ts';
+import { Path, turnBack } from './path.ts';
 
 /** RFC 1812 §4.3.2.3: quote as much as fits 576 octets in all. */
 const LONGEST_QUOTE = 576 - ipv4.MIN_HEADER - icmp4.HEADER;
@@ -40,16 +40,7 @@ export function sendError(ip: IpLayer, rx: Rx, type: number, code: number, extra
     count(ip, Ctr.IcmpOutRateLimitHost);
     return false;
   }
-  // RFC 1122 §3.2.2, §3.3.4.2: the answer comes from the address that was addressed.
-  path.dst0 = rx.src0;
-  path.dst1 = rx.src1;
-  path.dst2 = rx.src2;
-  path.dst3 = rx.src3;
-  path.anySource = false;
-  path.src0 = rx.dst0;
-  path.src1 = rx.dst1;
-  path.src2 = rx.dst2;
-  path.src3 = rx.dst3;
+  turnBack(path, rx);
   if (selectPath(ip, path) !== 0) {
     count(ip, Ctr.IpOutNoRoutes);
     return false;

@@ -10,7 +10,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import { isError, parseError } from './icmp-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
-import { Path } from './path.ts';
+import { Path, turnBack } from './path.ts';
 
 export { acceptPmtu, IcmpError } from './icmp-error.ts';
 export { IcmpLimiter } from './icmp-limiter.ts';
@@ -68,15 +68,7 @@ function error(ip: IpLayer, rx: Rx, type: number): Verdict {
 function echo(ip: IpLayer, rx: Rx): Verdict {
   const group = rx.dstKind !== DstKind.UNICAST || (rx.flags & RxFlag.LINK_BROADCAST) !== 0;
   if (group && !ip.config.echoBroadcast) return drop(ip, rx, Drop.POLICY);
-  path.dst0 = rx.src0;
-  path.dst1 = rx.src1;
-  path.dst2 = rx.src2;
-  path.dst3 = rx.src3;
-  path.anySource = rx.dstKind !== DstKind.UNICAST;
-  path.src0 = rx.dst0;
-  path.src1 = rx.dst1;
-  path.src2 = rx.dst2;
-  path.src3 = rx.dst3;
+  turnBack(path, rx);
   if (selectPath(ip, path) !== 0) {
     count(ip, Ctr.IpOutNoRoutes);
     return drop(ip, rx, Drop.IP_OUTNOROUTES);

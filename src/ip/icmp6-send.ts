@@ -11,7 +11,7 @@ import { NOT_OURS } from './addresses.ts';
 import { completePartial } from './icmp-quote.ts';
 import { count, drop, type IpLayer, type Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
-import { Path } from './path.ts';
+import { Path, turnBack } from './path.ts';
 
 /** RFC 4443 §2.4 (c): as much as fits the smallest MTU. */
 const LONGEST_QUOTE = ipv6.MIN_MTU - ipv6.HEADER - icmp6.HEADER;
@@ -46,16 +46,7 @@ export function sendError6(
     count(ip, Ctr.Icmp6OutRateLimitHost);
     return false;
   }
-  path.dst0 = rx.src0;
-  path.dst1 = rx.src1;
-  path.dst2 = rx.src2;
-  path.dst3 = rx.src3;
-  // RFC 4443 §2.2: from the address that was addressed; for a group, one of ours.
-  path.anySource = rx.dstKind !== DstKind.UNICAST;
-  path.src0 = rx.dst0;
-  path.src1 = rx.dst1;
-  path.src2 = rx.dst2;
-  path.src3 = rx.dst3;
+  turnBack(path, rx);
   if (selectPath(ip, path) !== 0) {
     count(ip, Ctr.Ip6OutNoRoutes);
     return false;

@@ -11,7 +11,7 @@ import * as ipv6 from '../wire/ipv6.ts';
 import { parseError6 } from './icmp6-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
-import { Path } from './path.ts';
+import { Path, turnBack } from './path.ts';
 
 export { protocolUnreachable6, sendError6 } from './icmp6-send.ts';
 
@@ -70,15 +70,7 @@ function echo(ip: IpLayer, rx: Rx): Verdict {
   if (isUnspecified(rx.src0, rx.src1, rx.src2, rx.src3)) {
     return drop(ip, rx, Drop.IP_INVALID_SOURCE);
   }
-  path.dst0 = rx.src0;
-  path.dst1 = rx.src1;
-  path.dst2 = rx.src2;
-  path.dst3 = rx.src3;
-  path.anySource = rx.dstKind !== DstKind.UNICAST;
-  path.src0 = rx.dst0;
-  path.src1 = rx.dst1;
-  path.src2 = rx.dst2;
-  path.src3 = rx.dst3;
+  turnBack(path, rx);
   if (selectPath(ip, path) !== 0) {
     count(ip, Ctr.Ip6OutNoRoutes);
     return drop(ip, rx, Drop.IP_OUTNOROUTES);

@@ -1,4 +1,7 @@
 // A path: where packets to one destination go. Owners keep it and ask again when the epoch moved.
+// @hot
+
+import { DstKind, type Rx } from '../base/rx.ts';
 
 export class Path {
   linkId = -1;
@@ -28,4 +31,20 @@ export class Path {
   gateway1 = 0;
   gateway2 = 0;
   gateway3 = 0;
+}
+
+/**
+ * Back to the sender of `rx`, from the address that it has addressed (RFC 1122 §3.2.2, §3.3.4.2,
+ * RFC 4443 §2.2); where that is a group, from one of ours.
+ */
+export function turnBack(path: Path, rx: Rx): void {
+  path.dst0 = rx.src0;
+  path.dst1 = rx.src1;
+  path.dst2 = rx.src2;
+  path.dst3 = rx.src3;
+  path.anySource = rx.dstKind !== DstKind.UNICAST;
+  path.src0 = rx.dst0;
+  path.src1 = rx.dst1;
+  path.src2 = rx.dst2;
+  path.src3 = rx.dst3;
 }

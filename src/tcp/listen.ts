@@ -6,6 +6,7 @@ import type { Rx } from '../base/rx.ts';
 import type { Binding } from '../demux/ports.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
+import { turnBack } from '../ip/path.ts';
 import type { Prefix } from '../wire/address.ts';
 import { Flag } from '../wire/tcp.ts';
 import { setState } from './close.ts';
@@ -152,15 +153,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   const t = allocate(tcp);
   if (t === null) return null;
   const path = t.path;
-  path.anySource = false;
-  path.src0 = rx.dst0;
-  path.src1 = rx.dst1;
-  path.src2 = rx.dst2;
-  path.src3 = rx.dst3;
-  path.dst0 = rx.src0;
-  path.dst1 = rx.src1;
-  path.dst2 = rx.src2;
-  path.dst3 = rx.src3;
+  turnBack(path, rx);
   t.localPort = rx.dstPort;
   t.remotePort = rx.srcPort;
   if (selectPath(tcp.ip, path) !== 0 || !tcp.flows.insert(flowKey(tcp, t), 0, t.slot)) {

@@ -34,14 +34,14 @@ function echoesOlder(t: Tcb, sentUs: number): boolean {
   return ((o.tsEcr - t.tsOffset - Math.floor(sentUs / 1000)) | 0) < 0;
 }
 
-/** §6.2 step 4: how much later a later one may be overtaken. */
+/** §6.2 step 4: how much later a later one may be overtaken. An int32 crosses a call unboxed. */
 function reorderingWindow(t: Tcb): number {
   if (t.reordersSeen === 0) {
     if (t.ca >= Ca.RECOVERY) return 0;
     if (t.sackedOut >= t.reordering) return 0;
   }
   const quarter = t.minRttUs < Infinity ? t.minRttUs / 4 : 0;
-  return Math.min(quarter * t.reoSteps, t.srttUs);
+  return Math.ceil(Math.min(quarter * t.reoSteps, t.srttUs)) | 0;
 }
 
 /**

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, read as readFd, readFileSync, write as writeFd } from 'node:fs';
 import { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Slab } from '../../src/base/slab.ts';
 import { Tx } from '../../src/base/tx.ts';
@@ -10,6 +11,8 @@ import { fromTuntap, type TuntapDevice } from '../../src/node/fromtuntap.ts';
 import { TunLink, type TunOptions } from '../../src/node/tun.ts';
 import { Lab, until } from '../system/netns.ts';
 import { program, REGION, Station, US } from './rig.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 let lab: Lab;
 beforeAll(() => {
@@ -311,10 +314,13 @@ describe('refusals', () => {
   });
 
   it('EACCES: /dev/net/tun is closed to the user', async () => {
+    // The user must reach the sources, wherever they lie (a clone in a folder of root's own).
     const script =
+      `mount --bind ${ROOT} /mnt && cd /mnt && ` +
       'mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200 && chmod 600 /dev/net/tun && ' +
       'exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"';
-    const { out } = await lab.run(['unshare', '-m', 'sh', '-c', script, 'sh', ...program(open)]);
+    const there = program(open).map((argument) => argument.replaceAll(ROOT, '/mnt'));
+    const { out } = await lab.run(['unshare', '-m', 'sh', '-c', script, 'sh', ...there]);
     expect(out).toMatch(/^EACCES -13 open .*user 65534: chmod 0666 \/dev\/net\/tun/);
   });
 
