@@ -2,7 +2,7 @@
 // Every step counts as one test in the closing line, beside the tests themselves.
 
 import { runGroup, say } from './machine.mjs';
-import { addCounts, closingLine } from './vitest.mjs';
+import { addCounts, closingLine, lastFailures } from './vitest.mjs';
 
 const MINUTE = 60_000;
 // Limits end what hangs. On an idle machine all of it takes less than a quarter of an hour; a busy
@@ -15,15 +15,20 @@ const STEPS = [
 ];
 
 let total = { passed: 0, failed: 0, skipped: 0 };
+const failed = [];
 for (const step of STEPS) {
   say(`\n━━ ${step.name} ━━`);
   const started = Date.now();
   const { code, lastLine } = await runStep(step);
+  if (code !== 0) failed.push(step.name);
   total = addCounts(total, countsOf(code, lastLine));
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
   say(`━━ ${step.name}: ${code === 0 ? 'ok' : `FAILED (exit code ${code})`}, ${seconds} s`);
 }
 say('');
+// At the very end, where a log that was cut still shows it.
+for (const name of failed) say(`FAILED ${name}`);
+if (failed.includes('npm test')) for (const line of lastFailures()) say(`FAILED ${line}`);
 say(closingLine(total));
 process.exit(total.failed === 0 ? 0 : 1);
 

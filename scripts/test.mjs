@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { fail, filesBelow, install, isRoot, say } from './machine.mjs';
 import { sweepNamespaces, TEST_TOOLS } from './netns.mjs';
 import { setup } from './setup.mjs';
-import { addCounts, closingLine, runProject } from './vitest.mjs';
+import { addCounts, closingLine, lastFailures, runProject } from './vitest.mjs';
 
 const MINUTE = 60_000;
 /** Ends a project that hangs. On an idle machine all three together take less than ten minutes. */
@@ -28,6 +28,7 @@ for (const project of projects) {
   total = addCounts(total, counts);
 }
 say('');
+for (const line of lastFailures(projects)) say(`FAILED ${line}`);
 say(closingLine(total));
 finished = true;
 process.exit(total.failed === 0 ? 0 : 1);

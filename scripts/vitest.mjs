@@ -1,10 +1,11 @@
 // One run of one vitest project, with its counts read from vitest's own report.
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, runGroup, say } from './machine.mjs';
+import { ROOT, runGroup } from './machine.mjs';
 
 const MAIN = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+const FAILURES = join(ROOT, 'scripts', 'vitest-failures.mjs');
 
 /**
  * @param project a name in test/vitest.config.ts
@@ -13,7 +14,9 @@ const MAIN = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 export async function runProject(project, { filters = [], timeoutMs = 300_000, env = {} } = {}) {
   const report = join(ROOT, 'build', `vitest-${project}.json`);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const list = failuresOf(project);
   rmSync(report, { force: true });
+  rmSync(list, { force: true });
   const { code } = await runGroup(
     process.execPath,
     [
@@ -26,14 +29,18 @@ export async function runProject(project, { filters = [], timeoutMs = 300_000, e
       '--passWithNoTests',
       '--reporter=default',
       '--reporter=json',
+      `--reporter=${FAILURES}`,
       `--outputFile.json=${report}`,
       ...filters,
     ],
-    { timeoutMs, env },
+    { timeoutMs, env: { ...env, PORTSIDE_FAILURES: list } },
   );
-  if (code === 124) say(`${project}: stopped after ${timeoutMs / 1000} s`);
   const counts = readCounts(report);
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.failed > 0 && !existsSync(list)) {
+    const why = code === 124 ? `stopped after ${timeoutMs / 1000} s` : `exit code ${code}`;
+    writeFileSync(list, `${project}: ${why}\n`);
+  }
   return counts;
 }
 
@@ -48,6 +55,18 @@ function readCounts(report) {
     failed: json.numFailedTests + broken.length,
     skipped: json.numPendingTests + json.numTodoTests,
   };
+}
+
+function failuresOf(project) {
+  return join(ROOT, 'build', `vitest-${project}.failures`);
+}
+
+/** What failed in the last run of each project, a line each. */
+export function lastFailures(projects = ['unit', 'sim', 'system']) {
+  return projects
+    .map(failuresOf)
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readFileSync(path, 'utf8').split('\n').filter(Boolean));
 }
 
 /** The closing line, alone on its line. */
