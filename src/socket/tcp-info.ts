@@ -70,7 +70,7 @@ export interface TcpInfo {
 const CA_NAMES = ['open', 'disorder', 'cwr', 'recovery', 'loss'];
 
 export function tcpInfo(t: Tcb): TcpInfo {
-  const total = (i: number): number => t.totals[i] as number;
+  const total = (i: number): number => t.times[t.at + i] as number;
   const infinite = 0x7fffffff;
   return {
     state: stateName(t.state),

@@ -117,10 +117,10 @@ export class TcpSocket implements TcpUser {
   }
   /** Payload octets that have arrived in order, and that were handed in to be sent. */
   get bytesReceived(): number {
-    return this.tcb.totals[Total.BYTES_RECEIVED] as number;
+    return this.tcb.times[this.tcb.at + Total.BYTES_RECEIVED] as number;
   }
   get bytesSent(): number {
-    return this.tcb.totals[Total.BYTES_SENT] as number;
+    return this.tcb.times[this.tcb.at + Total.BYTES_SENT] as number;
   }
   /** Octets to come up to the end of urgent data, 0 when there is none (RFC 9293 MUST-33). */
   get urgentAhead(): number {

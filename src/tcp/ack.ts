@@ -35,7 +35,7 @@ export function acceptableAck(t: Tcb, ack: number): number {
   if (seq.gt(ack, t.sndNxt)) return AckResult.UNSENT;
   if (seq.lt(ack, t.sndUna)) {
     // RFC 5961 §5.2, and never older than what was acknowledged at all
-    const known = Math.min(t.maxWnd, t.totals[Total.BYTES_ACKED] as number);
+    const known = Math.min(t.maxWnd, t.times[t.at + Total.BYTES_ACKED] as number);
     return seq.lt(ack, t.sndUna - known) ? AckResult.TOO_OLD : AckResult.OLD;
   }
   return AckResult.OK;
@@ -190,7 +190,7 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
     limitDuplicates(t, pass.acked);
   }
   const upTo = seq.gt(ack, t.sndEnd) ? t.sndEnd : ack;
-  t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) + octets;
+  t.times[t.at + Total.BYTES_ACKED] = (t.times[t.at + Total.BYTES_ACKED] as number) + octets;
   if (seq.lt(t.fackSeq, ack)) t.fackSeq = ack;
   if (t.urgentOut && seq.ge(ack, t.sndUp)) t.urgentOut = false;
   if (t.probeLen > 0) probeAcked(t);
@@ -208,8 +208,9 @@ function settle(t: Tcb, ack: number, octets: number, pass: AckPass): void {
 function afterHandshake(t: Tcb, pass: AckPass): void {
   if (t.listener >= 0) {
     // as on Linux a child's figures begin behind its SYN-ACK, and that has no place in RACK
-    t.totals[Total.BYTES_ACKED] = (t.totals[Total.BYTES_ACKED] as number) - 1;
-    t.totals[Total.SEGS_OUT] = (t.totals[Total.SEGS_OUT] as number) - 1 - t.synRetransmits;
+    t.times[t.at + Total.BYTES_ACKED] = (t.times[t.at + Total.BYTES_ACKED] as number) - 1;
+    t.times[t.at + Total.SEGS_OUT] =
+      (t.times[t.at + Total.SEGS_OUT] as number) - 1 - t.synRetransmits;
     t.rackUs = 0;
     t.rackRttUs = 0;
   }

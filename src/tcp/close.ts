@@ -10,7 +10,7 @@ import { giveBack } from './outgoing.ts';
 import { NIL, remove } from './scoreboard.ts';
 import { State } from './state.ts';
 import { Ready, Rexmit, type Tcb } from './tcb.ts';
-import { armTimer, clearTimer, flowKey, type TcpLayer, Timer, vacate, wake } from './tcp.ts';
+import { armTimer, clearTimer, flowKey, Timer, vacate, wake } from './tcp.ts';
 import { TIME_WAIT_OCTETS } from './time-wait-table.ts';
 import { unread } from './window.ts';
 
@@ -129,7 +129,7 @@ export function mayTellClosed(t: Tcb): boolean {
 }
 
 /** Frees the slot of a connection that is CLOSED and whose user knows. */
-export function free(layer: TcpLayer, t: Tcb): void {
+export function free(t: Tcb): void {
   releaseReceiving(t);
-  vacate(layer, t.slot);
+  vacate(t);
 }

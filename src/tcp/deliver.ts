@@ -53,7 +53,7 @@ function serveSafely(tcp: TcpLayer, t: Tcb): void {
   const waits = t.listener >= 0 && t.opened;
   if (t.state === State.CLOSED && !waits && (t.closedTold || t.user === null)) {
     t.inReady = false;
-    free(tcp, t);
+    free(t);
     return;
   }
   t.inReady = false;

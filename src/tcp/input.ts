@@ -111,7 +111,7 @@ function toTimeWait(layer: TcpLayer, slot: number, rx: Rx): Verdict {
 }
 
 function toConnection(t: Tcb, rx: Rx): Verdict {
-  t.totals[Total.SEGS_IN] = (t.totals[Total.SEGS_IN] as number) + 1;
+  t.times[t.at + Total.SEGS_IN] = (t.times[t.at + Total.SEGS_IN] as number) + 1;
   if (t.state === State.SYN_SENT) return segmentInSynSent(t, rx);
   if (isHeld(t)) return segmentWhileHeld(t, rx);
   if (t.state === State.TIME_WAIT) {

@@ -157,7 +157,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   t.localPort = rx.dstPort;
   t.remotePort = rx.srcPort;
   if (selectPath(tcp.ip, path) !== 0 || !tcp.flows.insert(flowKey(tcp, t), 0, t.slot)) {
-    vacate(tcp, t.slot);
+    vacate(t);
     return null;
   }
   t.inFlows = true;
@@ -175,7 +175,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   t.sndUna = t.iss;
   t.sndNxt = (t.iss + 1) | 0;
   t.sndEnd = t.sndNxt;
-  t.totals[Total.SEGS_IN] = 1;
+  t.times[t.at + Total.SEGS_IN] = 1;
   return t;
 }
 

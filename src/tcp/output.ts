@@ -109,11 +109,12 @@ function note(t: Tcb, len: number, flags: number): void {
   const ip = t.layer.ip;
   const segs = len > 0 ? segments(t, len) : 1;
   count(ip, Ctr.TcpOutSegs, segs);
-  const totals = t.totals;
-  totals[Total.SEGS_OUT] = (totals[Total.SEGS_OUT] as number) + segs;
+  const totals = t.times;
+  const at = t.at;
+  totals[at + Total.SEGS_OUT] = (totals[at + Total.SEGS_OUT] as number) + segs;
   if (len > 0) {
-    totals[Total.BYTES_SENT] = (totals[Total.BYTES_SENT] as number) + len;
-    totals[Total.DATA_SEGS_OUT] = (totals[Total.DATA_SEGS_OUT] as number) + segs;
+    totals[at + Total.BYTES_SENT] = (totals[at + Total.BYTES_SENT] as number) + len;
+    totals[at + Total.DATA_SEGS_OUT] = (totals[at + Total.DATA_SEGS_OUT] as number) + segs;
   }
   if ((flags & Flag.ACK) === 0) return;
   t.lastAckSent = t.rcvNxt;

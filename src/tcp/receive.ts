@@ -120,7 +120,7 @@ function takeInOrder(t: Tcb, rx: Rx, off: number, len: number): boolean {
   if (!t.orphan && !(inSlab ? mayPark(layer, len) : makeRoom(t, (start + len) | 0))) return false;
   measureReceiverRtt(t);
   growWindow(t, len);
-  t.totals[Total.BYTES_RECEIVED] = (t.totals[Total.BYTES_RECEIVED] as number) + len;
+  t.times[t.at + Total.BYTES_RECEIVED] = (t.times[t.at + Total.BYTES_RECEIVED] as number) + len;
   const ofo = t.ofo;
   if (t.orphan) {
     t.rcvRead = (start + len) | 0;
@@ -162,8 +162,8 @@ function joinAhead(t: Tcb, ofo: RangeList, start: number, len: number): void {
     }
     ofo.dropBefore(t.rcvNxt);
   }
-  t.totals[Total.BYTES_RECEIVED] =
-    (t.totals[Total.BYTES_RECEIVED] as number) + seq.diff(t.rcvNxt, start) - len;
+  t.times[t.at + Total.BYTES_RECEIVED] =
+    (t.times[t.at + Total.BYTES_RECEIVED] as number) + seq.diff(t.rcvNxt, start) - len;
   // RFC 5681 §4.2: a segment that fills (part of) a gap is acknowledged at once
   t.ackWish = AckWish.NOW;
 }

@@ -88,8 +88,8 @@ function noteRetransmit(t: Tcb, i: number, n: number, octets: number): void {
   stampSent(t, i);
   t.lastDataOutUs = t.layer.ip.nowUs; // not idle
   resent(p, t.board, i);
-  t.totals[Total.RETRANS] = (t.totals[Total.RETRANS] as number) + n;
-  t.totals[Total.BYTES_RETRANS] = (t.totals[Total.BYTES_RETRANS] as number) + octets;
+  t.times[t.at + Total.RETRANS] = (t.times[t.at + Total.RETRANS] as number) + n;
+  t.times[t.at + Total.BYTES_RETRANS] = (t.times[t.at + Total.BYTES_RETRANS] as number) + octets;
   count(t.layer.ip, Ctr.TcpRetransSegs, n);
   if (t.ca === Ca.LOSS) count(t.layer.ip, Ctr.TcpExtTCPSlowStartRetrans, n);
   else count(t.layer.ip, Ctr.TcpExtTCPFastRetrans, n);

@@ -60,7 +60,7 @@ function noteDsack(t: Tcb, pass: AckPass): void {
   const n = segments(t, seq.diff(end, start));
   t.dsackDups += n;
   // more duplicates than there were retransmissions: the network makes them, not we
-  if (t.dsackDups > (t.totals[Total.RETRANS] as number)) return;
+  if (t.dsackDups > (t.times[t.at + Total.RETRANS] as number)) return;
   pass.flags |= AckFlag.DSACK;
   if (n === 1 && t.tlpHighSeq !== 0 && end === t.tlpHighSeq) pass.flags |= AckFlag.TLP_DSACK;
   else if (t.reordersSeen > 0) t.dsackSeen = true; // RFC 8985 §6.2: not for a needless probe

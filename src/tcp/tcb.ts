@@ -11,6 +11,8 @@ import { newReno } from './congestion/newreno.ts';
 import { NO_BOARD, type Scoreboard } from './scoreboard.ts';
 import { NO_QUEUE, type SendQueue } from './send-queue.ts';
 import { State } from './state.ts';
+import { TcbFlags } from './tcb-flags.ts';
+import { recordAt } from './tcb-times.ts';
 import type { TcpLayer } from './tcp.ts';
 
 /** What the socket above gets to hear, in `drain` only. socket/tcp-socket.ts implements it. */
@@ -59,7 +61,7 @@ export class Limits {
   windowClamp = 0;
 }
 
-export class Tcb {
+export class Tcb extends TcbFlags {
   readonly layer: TcpLayer;
   readonly slot: number;
   user: TcpUser | null = null;
@@ -73,11 +75,6 @@ export class Tcb {
   closeCode = 0;
   /** The program has let go (close, abort): nobody is told of data any more. */
   orphan = false;
-  /** TIME-WAIT ends then. */
-  timeWaitEndUs = 0;
-  closedTold = false;
-  endTold = false;
-  opened = false;
   /** Last ICMP error that did not end the connection. */
   softError = 0;
 
@@ -85,7 +82,6 @@ export class Tcb {
   readonly path = new Path();
   localPort = 0;
   remotePort = 0;
-  inFlows = false;
   tos = 0;
   /** 0 = the layer's default. */
   ttl = 0;
@@ -111,7 +107,6 @@ export class Tcb {
   peerMss = 536;
   advMss = 1460;
   finQueued = false;
-  finSent = false;
   /** Urgent pointer: behind the last urgent octet sent; valid while `urgentOut`. */
   sndUp = 0;
   urgentOut = false;
@@ -145,12 +140,9 @@ export class Tcb {
   rcvSsthresh = 0;
   /** Size of the segments that the peer sends. */
   rcvMss = 536;
-  finReceived = false;
   /** The FIN's number, when it came ahead of missing data. */
   finSeq = 0;
-  finKnown = false;
   rcvUp = 0;
-  urgentIn = false;
   paused = false;
   ring: ByteRing = NO_RING;
   /** Octets of in-order data in the ring, not read. */
@@ -177,23 +169,16 @@ export class Tcb {
   lastDataOutUs = 0;
   lastAckSent = 0;
   lastAckInUs = 0;
-  challengeUs = 0;
   challenges = 0;
-  /** When a segment outside of the window was last answered. */
-  oowAckUs = 0;
-
-  // --- explicit congestion notification --------------------------------------------------------
   ecnOk = false;
   /** A mark has come: ECE goes on every acknowledgment until the peer's CWR. */
   ecnEcho = false;
-  /** cwnd was reduced: the next new data says CWR. */
-  ecnReduced = false;
+
+  // --- explicit congestion notification --------------------------------------------------------
 
   // --- path MTU search (RFC 4821): octets of payload ----------------------------------------
-  searching = false;
   searchLow = 0;
   searchHigh = 0;
-  searchAgainUs = 0;
   /** The probe in flight: its length (0 = none) and first number. */
   probeLen = 0;
   probeSeq = 0;
@@ -205,28 +190,16 @@ export class Tcb {
   probing = false;
 
   // --- fast open -----------------------------------------------------------------------------
-  /** The program asked for it on this active open. */
-  fastOpen = false;
-  /** The SYN waits for the drain, so that data can ride on it. */
-  synPending = false;
   /** Octets that rode on the SYN. */
   synData = 0;
-  /** All of the octets on our SYN were taken. */
-  synDataTaken = false;
-  /** Our SYN-ACK carries a cookie; data was taken from the SYN. */
-  fastOpenReply = false;
-  fastOpened = false;
   fastOpenListener = -1;
 
   /** What the program has limited beyond the layer's knobs; null = nothing. */
   limits: Limits | null = null;
-  /** The program reads no more (shutdown): text that comes in FIN-WAIT is refused. */
-  readShut = false;
-
-  // --- options -------------------------------------------------------------------------------
   tsOk = false;
   sackOk = false;
-  wsOk = false;
+
+  // --- options -------------------------------------------------------------------------------
   tsOffset = 0;
   tsRecent = 0;
   tsRecentMs = 0;
@@ -280,18 +253,11 @@ export class Tcb {
   /** Recovery ends when this is acknowledged. */
   highSeq = 0;
   undoMarker = 0;
-  canUndo = false;
   undoRetrans = 0;
   priorCwnd = 0;
   priorSsthresh = 0;
   prrDelivered = 0;
   prrOut = 0;
-  /** F-RTO's step 2b: the next output sends new data before what is marked lost. */
-  newFirst = false;
-  /** The next output sends no lost data: it is not lost after all, it seems (undo.ts). */
-  holdLost = false;
-  /** F-RTO (RFC 5682): a timeout that may have been spurious. */
-  frto = false;
   reordering = 3;
   rackUs = 0;
   rackRttUs = 0;
@@ -302,23 +268,17 @@ export class Tcb {
   /** delivered when the window was last widened: once a round trip. */
   reoDelivered = 0;
   reordersSeen = 0;
-  dsackSeen = false;
   /** Segments that D-SACKs have told of. */
   dsackDups = 0;
   /** Highest sequence number delivered by SACK. */
   fackSeq = 0;
   tlpHighSeq = 0;
-  tlpRetrans = false;
 
   // --- pacing and delivery rate ----------------------------------------------------------------
   /** Octets per second; 0 = unpaced. */
   pacingRate = 0;
-  /** The program's own limit; 0 = none. */
-  maxPacingRate = 0;
   /** Earliest time of the next departure. */
   paceUs = 0;
-  /** Pacing alone held the last segment back: its timer may come late. */
-  paceHeld = false;
   headerOctets = 40;
   /** The last delivery rate sample, octets per second. */
   rate = 0;
@@ -330,7 +290,6 @@ export class Tcb {
   synRetransmits = 0;
   probes = 0;
   rtoStartUs = 0;
-  keepAlive = false;
   keepIdleMs = 7_200_000;
   keepIntervalMs = 75_000;
   keepProbes = 9;
@@ -339,21 +298,17 @@ export class Tcb {
   /** Receive-buffer auto-tuning: octets read since the round began, and the round. */
   spaceSeq = 0;
   spaceOctets = 0;
-  spaceUs = 0;
-  rcvRttUs = 0;
   rcvRttSeq = 0;
   rcvRttStartUs = 0;
 
-  // --- totals: floats may pass 2^31 ----------------------------------------------------------
-  readonly totals = new Float64Array(8);
-
   constructor(layer: TcpLayer, slot: number) {
+    super(layer.records.chunk(slot), recordAt(slot));
     this.layer = layer;
     this.slot = slot;
   }
 }
 
-/** Index into `Tcb.totals`. */
+/** Places of the totals (octets, segments) in a record: `t.times[t.at + Total.…]`. */
 export const Total = {
   BYTES_SENT: 0,
   BYTES_ACKED: 1,

@@ -21,6 +21,7 @@ import { ProvenPeers } from './proven-peers.ts';
 import { RECORD_OCTETS, SegPool } from './scoreboard.ts';
 import { SynCookies } from './syn-cookies.ts';
 import { Tcb } from './tcb.ts';
+import { Records } from './tcb-times.ts';
 import { TimeWaitTable } from './time-wait-table.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
@@ -123,6 +124,7 @@ export class TcpLayer {
   readonly segs: SegPool;
   readonly blocks: BlockPool;
   readonly lender = new Lender();
+  readonly records = new Records();
   readonly pass = new AckPass();
   readonly timeWait: TimeWaitTable;
   readonly cookies: SynCookies;
@@ -197,10 +199,12 @@ export function allocate(tcp: TcpLayer): Tcb | null {
   return t;
 }
 
-/** The slot is free again. */
-export function vacate(tcp: TcpLayer, slot: number): void {
-  tcp.connections[slot] = null;
-  tcp.freeSlots.push(slot);
+/** The slot is free again; the control block stays readable for whoever still holds it. */
+export function vacate(t: Tcb): void {
+  const tcp = t.layer;
+  t.detach();
+  tcp.connections[t.slot] = null;
+  tcp.freeSlots.push(t.slot);
   tcp.live--;
   tcp.ip.memory.give(Held.CONNECTIONS, CONNECTION_OCTETS);
   tcp.ip.memory.reserved -= RECORD_OCTETS;

@@ -45,7 +45,7 @@ function choosePath(t: Tcb): Code {
 }
 
 function abandon(t: Tcb, code: Code): Code {
-  vacate(t.layer, t.slot);
+  vacate(t);
   return code;
 }
 

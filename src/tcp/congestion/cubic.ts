@@ -41,7 +41,9 @@ class CubicMemory implements CongestionMemory {
   acked = 0;
 }
 
+/** Made when it is first needed: an idle connection has nothing to remember. */
 function memory(t: Tcb): CubicMemory {
+  if (t.congestionMemory === null) t.congestionMemory = grownMemory(t);
   return t.congestionMemory as CubicMemory;
 }
 
@@ -50,7 +52,7 @@ class Cubic implements Controller {
   readonly drives = false;
 
   start(_t: Tcb): CongestionMemory | null {
-    return grownMemory();
+    return null;
   }
 
   ssthresh(t: Tcb): number {
@@ -67,8 +69,8 @@ class Cubic implements Controller {
   avoid(t: Tcb, acked: number): void {
     let rest = acked;
     if (t.cwnd < t.ssthresh) {
-      const m = memory(t);
-      rest = m.hystart.css ? slowStart(t, growth(m.hystart, acked)) : slowStart(t, acked);
+      const m = t.congestionMemory as CubicMemory | null;
+      rest = slowStart(t, m?.hystart.css ? growth(m.hystart, acked) : acked);
     }
     if (rest > 0) additive(t, this.#every(t, rest), rest);
   }
@@ -120,6 +122,8 @@ class Cubic implements Controller {
   drive(_t: Tcb, _pass: AckPass): void {}
 
   sampled(t: Tcb, _acked: number): void {
+    // the handshake is no round of data (RFC 9406 §4.1), and nothing in flight begins none
+    if (t.congestionMemory === null && t.sndNxt === t.sndUna) return;
     const m = memory(t);
     if (m.epochMs >= 0 && t.layer.ip.nowUs / 1000 - m.epochMs < STALE_MS) return;
     if (t.sampleRttUs < m.hystart.delayMinUs) m.hystart.delayMinUs = t.sampleRttUs;
@@ -132,14 +136,15 @@ class Cubic implements Controller {
 
   /** RFC 9438 §4.2: time in which nothing was sent does not count. */
   restart(t: Tcb, idleUs: number): void {
-    const m = memory(t);
-    if (m.epochMs < 0) return;
+    const m = t.congestionMemory as CubicMemory | null;
+    if (m === null || m.epochMs < 0) return;
     const nowMs = Math.floor(t.layer.ip.nowUs / 1000);
     m.epochMs = Math.min(m.epochMs + Math.floor(idleUs / 1000), nowMs);
   }
 
   reset(t: Tcb): void {
-    const m = memory(t);
+    const m = t.congestionMemory as CubicMemory | null;
+    if (m === null) return;
     m.epochMs = -1;
     m.wMax = 0;
     m.k = 0;
@@ -148,8 +153,10 @@ class Cubic implements Controller {
   }
 }
 
-function grownMemory(): CubicMemory {
-  return new CubicMemory();
+function grownMemory(t: Tcb): CubicMemory {
+  const m = new CubicMemory();
+  m.hystart.delayMinUs = t.minRttUs; // the samples so far
+  return m;
 }
 
 export const cubic: Controller = new Cubic();
