@@ -42,3 +42,16 @@ export { newReno } from './tcp/congestion/newreno.ts';
 export type { TcpConfig } from './tcp/tcp.ts';
 export type { UdpConfig } from './udp/udp.ts';
 export { Address, type Prefix, parse, parsePrefix } from './wire/address.ts';
+export {
+  type DnsMessage,
+  type DnsQuestion,
+  type DnsRecord,
+  DnsType,
+  dnsAnswer,
+  dnsMessage,
+  dnsQuery,
+  type Edns,
+  Rcode,
+} from './wire/dns.ts';
+export { type DnsFault, decodeDns } from './wire/dns-decode.ts';
+export { encodeDns } from './wire/dns-encode.ts';
