@@ -31,7 +31,17 @@ const rows: [kind: string, program: Program][] = [
   ['end', connecting('end')],
   ['finish', connecting('finish')],
   ['close', connecting('close')],
-  ['timeout', connecting('timeout', { timeout: 1 })],
+  [
+    'timeout',
+    (net, heard) => {
+      // Of a server that says nothing: an answer might end the connection first.
+      const c = net.connect({ port: silentPort, host: '127.0.0.1', timeout: 1 });
+      return c.once('timeout', () => {
+        heard();
+        c.destroy();
+      });
+    },
+  ],
   ['error', connecting('error', { port: 1 })],
   [
     'the callback of connect',
@@ -157,6 +167,7 @@ function served(net: Net, server: net.Server, heard: () => void, event = 'connec
 
 let host: Host;
 let port: number;
+let silentPort: number;
 
 beforeAll(async () => {
   host = await createHost();
@@ -166,6 +177,9 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as net.AddressInfo).port;
+  const silent = host.net.createServer((s) => s.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  silentPort = (silent.address() as net.AddressInfo).port;
 });
 
 afterAll(async () => {
