@@ -2,16 +2,22 @@
 // `assert A == B, message`, `print(…)`, `name = expression`; comparisons (chained too), and, or, not,
 // arithmetic, abs, min, max.
 
-import { Cursor } from './cursor.ts';
+import { Cursor, NotHere } from './cursor.ts';
 
 export type Names = (name: string) => number;
 type Val = number;
 
 const WORD = /[A-Za-z_]\w*/y;
 
-/** Runs a block; throws when an assertion does not hold. Answers what it printed. */
-export function runCode(text: string, names: Names): string[] {
-  const own = new Map<string, number>();
+/**
+ * Runs a block; throws when an assertion does not hold. Answers what it printed.
+ * @param own what earlier blocks have assigned
+ */
+export function runCode(
+  text: string,
+  names: Names,
+  own: Map<string, number> = new Map(),
+): string[] {
   const printed: string[] = [];
   for (const source of statements(text)) {
     const c = new Cursor(source);
@@ -24,7 +30,7 @@ export function runCode(text: string, names: Names): string[] {
       if (holds === 0) throw new Error(`not so: ${source}${message === '' ? '' : ` (${message})`}`);
     } else if (c.take(/print\b/y) !== null) printed.push(rest(c, look));
     else if (c.take(/(?:import\b|pass\b)[^\n]*/y) === null) expression(c, look);
-    if (!c.atEnd) throw new Error(`cannot read '${source.slice(c.pos)}' of '${source}'`);
+    if (!c.atEnd) throw new NotHere(`cannot read '${source.slice(c.pos)}' of '${source}'`);
   }
   return printed;
 }

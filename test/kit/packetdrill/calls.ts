@@ -5,8 +5,9 @@ import { Code } from '../../../src/base/code.ts';
 import { firstWrong } from '../../../src/sim/stream.ts';
 import { Poll, type StreamSocket } from '../../../src/socket/stream-socket.ts';
 import { pattern, STREAM_KEY } from '../script-peer.ts';
-import { type PdBench, REMOTE } from './bench.ts';
+import type { PdBench } from './bench.ts';
 import { CONSTANTS, Msg, PollBit } from './constants.ts';
+import { NotHere } from './cursor.ts';
 import {
   Descriptor,
   isNumber,
@@ -17,6 +18,7 @@ import {
   structOf,
   textOf,
 } from './descriptors.ts';
+import { Epoll } from './epoll.ts';
 import type { PdCall, Value } from './script-file.ts';
 import { getOption, setOption } from './socket-options.ts';
 
@@ -28,6 +30,7 @@ type Call = (calls: PdCalls, args: Args, wanted: PdCall) => Attempt;
 export class PdCalls {
   readonly bench: PdBench;
   readonly #files = new Map<number, Descriptor>();
+  readonly epolls = new Map<number, Epoll>();
   /** The socket that %{ }% blocks look at. */
   last: Descriptor | null = null;
 
@@ -37,13 +40,13 @@ export class PdCalls {
 
   begin(call: PdCall): Attempt {
     const found = CALLS[call.name];
-    if (found === undefined) throw new Error(`no call ${call.name}`);
+    if (found === undefined) throw new NotHere(`no call ${call.name}`);
     return found(this, call.args, call);
   }
 
   file(v: Value | undefined): Descriptor {
     const found = isNumber(v) ? this.#files.get(v) : undefined;
-    if (found === undefined) throw new Error(`no descriptor ${String(v)}`);
+    if (found === undefined) throw new NotHere(`no descriptor ${String(v)}`);
     return found;
   }
 
@@ -59,6 +62,11 @@ export class PdCalls {
     if (isNumber(v)) this.#files.delete(v);
   }
 
+  /** Something has happened: what is not ready any more may come as an edge again. */
+  observe(): void {
+    for (const epoll of this.epolls.values()) epoll.observe(readiness(this));
+  }
+
   /** Lets the stack act on what a call did, as the kernel does within the call. */
   settle(n: number): number {
     this.bench.drain();
@@ -71,21 +79,27 @@ function blocking(d: Descriptor, flags: number, n: number): Outcome {
   return n === Code.EAGAIN && !d.nonblocking && (flags & Msg.MSG_DONTWAIT) === 0 ? null : n;
 }
 
+/** The port of a sockaddr of either family. */
+function portOf(v: Value | undefined): Value | undefined {
+  const fields = structOf(v)?.fields;
+  return fields?.get('sin_port') ?? fields?.get('sin6_port');
+}
+
 function once(n: () => number): Attempt {
   return n;
 }
 
 const SOCKET: Call = (calls, args, wanted) => {
   const type = numberOf(args[1], 1);
-  if ((type & 0xff) !== CONSTANTS.SOCK_STREAM) throw new Error('only SOCK_STREAM');
+  if ((type & 0xff) !== CONSTANTS.SOCK_STREAM) throw new NotHere('only SOCK_STREAM');
   const nonblocking = (type & 0o4000) !== 0;
   return once(() => calls.open(wanted.result, calls.bench.stack.stream(), nonblocking));
 };
 
 const BIND: Call = (calls, args) => {
   const d = calls.file(args[0]);
-  const port = structOf(args[1])?.fields.get('sin_port');
-  return once(() => d.socket.bind('0.0.0.0', numberOf(port, calls.bench.bindPort)));
+  const port = portOf(args[1]);
+  return once(() => d.socket.bind(calls.bench.any, numberOf(port, calls.bench.bindPort)));
 };
 
 const LISTEN: Call = (calls, args) => {
@@ -107,13 +121,13 @@ const ACCEPT: Call = (calls, args, wanted) => {
 
 const CONNECT: Call = (calls, args) => {
   const d = calls.file(args[0]);
-  const port = numberOf(structOf(args[1])?.fields.get('sin_port'), calls.bench.connectPort);
+  const port = numberOf(portOf(args[1]), calls.bench.connectPort);
   let begun = false;
   return () => {
     if (!begun) {
       begun = true;
       const idle = d.socket.handle === null;
-      const code = calls.settle(d.socket.connect(REMOTE, port));
+      const code = calls.settle(d.socket.connect(calls.bench.remote, port));
       if (code !== 0) return code;
       if (!idle) return code;
       calls.bench.beginConnect(port);
@@ -134,7 +148,11 @@ function sendCall(calls: PdCalls, d: Descriptor, len: number, flags: number): At
       begun = true;
       calls.bench.beginConnect(calls.bench.connectPort);
       calls.last = d;
-      const n = d.socket.connectWith(REMOTE, calls.bench.connectPort, pattern(d.written, len));
+      const n = d.socket.connectWith(
+        calls.bench.remote,
+        calls.bench.connectPort,
+        pattern(d.written, len),
+      );
       if (n > 0) d.written += n;
       calls.settle(n);
       if (n !== Code.EINPROGRESS || d.nonblocking) return n;
@@ -248,6 +266,51 @@ const POLL: Call = (calls, args) => {
   };
 };
 
+const EPOLL_CREATE: Call = (calls, _args, wanted) => {
+  if (wanted.result === null) throw new Error('an epoll needs a number of its own');
+  const n = wanted.result;
+  return once(() => {
+    calls.epolls.set(n, new Epoll());
+    return n;
+  });
+};
+
+function epollOf(calls: PdCalls, v: Value | undefined): Epoll {
+  const found = calls.epolls.get(numberOf(v, -1));
+  if (found === undefined) throw new NotHere(`no epoll ${String(v)}`);
+  return found;
+}
+
+function readiness(calls: PdCalls): (fd: number) => number {
+  return (fd) => revents(calls.file(fd).socket, -1);
+}
+
+const EPOLL_CTL: Call = (calls, args) => {
+  const epoll = epollOf(calls, args[0]);
+  const events = numberOf(structOf(args[3])?.fields.get('events'), 0);
+  return once(() => {
+    const done = epoll.control(numberOf(args[1], 0), numberOf(args[2], -1), events);
+    return done ? 0 : Code.ENOENT;
+  });
+};
+
+/** epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 100): one event is compared. */
+const EPOLL_WAIT: Call = (calls, args) => {
+  const epoll = epollOf(calls, args[0]);
+  const timeout = numberOf(args[3], 0);
+  const until = timeout < 0 ? Infinity : calls.bench.elapsedUs + timeout * 1000;
+  const fields = structOf(args[1])?.fields;
+  return () => {
+    const found = epoll.next(readiness(calls));
+    if (found === null) return calls.bench.elapsedUs < until ? null : 0;
+    const wanted = numberOf(fields?.get('events'), found.events);
+    if (wanted !== found.events) throw new Error(`epoll_wait: events ${found.events}`);
+    const fd = numberOf(fields?.get('fd'), found.fd);
+    if (fd !== found.fd) throw new Error(`epoll_wait: descriptor ${found.fd}`);
+    return 1;
+  };
+};
+
 const FCNTL: Call = (calls, args) => {
   const d = calls.file(args[0]);
   return once(() => {
@@ -306,6 +369,10 @@ const CALLS: Readonly<Record<string, Call>> = {
   shutdown: SHUTDOWN,
   close: CLOSE,
   poll: POLL,
+  epoll_create: EPOLL_CREATE,
+  epoll_create1: EPOLL_CREATE,
+  epoll_ctl: EPOLL_CTL,
+  epoll_wait: EPOLL_WAIT,
   fcntl: FCNTL,
   ioctl: IOCTL,
   setsockopt: SETSOCKOPT,

@@ -1,6 +1,17 @@
 // Names of C that scripts write, with the values that Linux's headers give them.
 
-const FAMILY = { AF_INET: 2, PF_INET: 2, SOCK_STREAM: 1, SOCK_NONBLOCK: 0o4000, IPPROTO_IP: 0 };
+const FAMILY = {
+  AF_INET: 2,
+  PF_INET: 2,
+  AF_INET6: 10,
+  PF_INET6: 10,
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  IPPROTO_IP: 0,
+  TCP_INFINITE_SSTHRESH: 0x7fff_ffff,
+};
 const FILE = { F_GETFL: 3, F_SETFL: 4, O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_NONBLOCK: 0o4000 };
 const SHUT = { SHUT_RD: 0, SHUT_WR: 1, SHUT_RDWR: 2 };
 const MSG = {
@@ -24,6 +35,19 @@ const POLL = {
   POLLRDNORM: 0x40,
   POLLWRNORM: 0x100,
   POLLRDHUP: 0x2000,
+};
+const EPOLL = {
+  EPOLLIN: 1,
+  EPOLLPRI: 2,
+  EPOLLOUT: 4,
+  EPOLLERR: 8,
+  EPOLLHUP: 0x10,
+  EPOLLRDHUP: 0x2000,
+  EPOLLONESHOT: 0x4000_0000,
+  EPOLLET: 0x8000_0000,
+  EPOLL_CTL_ADD: 1,
+  EPOLL_CTL_DEL: 2,
+  EPOLL_CTL_MOD: 3,
 };
 const SOL = { SOL_SOCKET: 1, SOL_IP: 0, SOL_TCP: 6, IPPROTO_TCP: 6 };
 export const So = {
@@ -124,6 +148,7 @@ export const CONSTANTS: Readonly<Record<string, number>> = {
   ...SHUT,
   ...MSG,
   ...POLL,
+  ...EPOLL,
   ...SOL,
   ...So,
   ...Ip,

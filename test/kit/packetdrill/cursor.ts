@@ -1,12 +1,20 @@
 // A reading position in the text of a packet script: blanks and comments are skipped, what cannot be
 // read is an error that names the line.
 
+/** The script asks for something that portside or this front end does not have. */
+export class NotHere extends Error {
+  override readonly name = 'NotHere';
+}
+
 export class PdError extends Error {
   override readonly name = 'PdError';
   readonly line: number;
-  constructor(line: number, text: string, what: string) {
+  /** Why the script does not apply; '' when it applies and failed. */
+  readonly notHere: string;
+  constructor(line: number, text: string, what: string, notHere = '') {
     super(`line ${line}: ${what}\n    ${text.trim()}`);
     this.line = line;
+    this.notHere = notHere;
   }
 }
 
@@ -32,7 +40,7 @@ export class Cursor {
 
   fail(what: string): never {
     const line = this.line;
-    throw new PdError(line, this.lineText(line), what);
+    throw new PdError(line, this.lineText(line), what, what);
   }
 
   skipBlanks(): this {

@@ -3,6 +3,7 @@
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 import type { Names } from './assertions.ts';
 import { CONSTANTS, InfoOption, STATE_NUMBERS } from './constants.ts';
+import { NotHere } from './cursor.ts';
 
 const CA: Readonly<Record<string, number>> = { open: 0, disorder: 1, cwr: 2, recovery: 3, loss: 4 };
 
@@ -23,7 +24,7 @@ export function infoNames(socket: StreamSocket | null): Names {
       return bits | (o.syn_data ? InfoOption.TCPI_OPT_SYN_DATA : 0);
     }
     const value = (info as unknown as Record<string, unknown>)[name.replace(/^tcpi_/, '')];
-    if (typeof value !== 'number') throw new Error(`no name ${name}`);
+    if (typeof value !== 'number') throw new NotHere(`no name ${name}`);
     return value;
   };
 }

@@ -38,6 +38,7 @@ export interface PdTcp {
 
 export interface PdIcmp {
   readonly kind: 'icmp';
+  readonly six: boolean;
   readonly type: number;
   readonly code: number;
   readonly mtu: number;
@@ -47,6 +48,7 @@ export interface PdIcmp {
 
 export type PdPacket = PdTcp | PdIcmp;
 
+/** `[flowlabel 0x0]` and the like are read and not compared. */
 const FLAG: Readonly<Record<string, number>> = {
   F: Bit.FIN,
   S: Bit.SYN,
@@ -79,10 +81,13 @@ const UNREACHABLE: Readonly<Record<string, number>> = {
 };
 const SEQUENCE = /(\d+)(?::(\d+))?\((\d+)\)/y;
 
+/** The segment that an ICMP error quotes: in front of it, or behind. */
+const QUOTED = /\[\s*(\d+)(?::(\d+))?\((\d+)\)\s*\]/y;
+
 export function parsePacket(c: Cursor, inbound: boolean): PdPacket {
-  const quoted = c.take(/\[\s*(\d+)(?::(\d+))?\((\d+)\)\s*\]/y);
-  const echoed = { seq: Number(quoted?.[1] ?? 1), len: Number(quoted?.[3] ?? 0) };
-  if (c.take(/icmp\b/y) !== null) return parseIcmp(c, echoed);
+  const quoted = c.take(QUOTED);
+  const icmp = c.take(/icmp(v6)?\b/y);
+  if (icmp !== null) return parseIcmp(c, icmp[1] !== undefined, quoted);
   if (quoted !== null) c.fail('icmp expected');
   const ip = parseIpInfo(c);
   const ports = c.take(/(\d+)\s*>\s*(\d+)/y);
@@ -127,25 +132,45 @@ function parseIpInfo(c: Cursor): PdIpInfo {
       if (ECN[name] !== undefined) ecn = ECN[name];
       else if (name === 'tos' && value !== undefined) tos = Number(value);
       else if (name === 'ttl' && value !== undefined) ttl = Number(value);
-      else c.fail(`'${part.trim()}' in the IP header`);
+      else if (name !== 'flowlabel') c.fail(`'${part.trim()}' in the IP header`);
     }
   }
   return { ecn, tos, ttl };
 }
 
-function parseIcmp(c: Cursor, quoted: { seq: number; len: number }): PdIcmp {
+function parseIcmp(c: Cursor, six: boolean, before: RegExpExecArray | null): PdIcmp {
   const type = c.must(/[a-z_]+/y, 'the type of an ICMP packet')[0];
   const code = c.take(/(?!mtu\b)[a-z_]+/y)?.[0] ?? null;
   const mtu = c.take(/mtu\s+(\d+)/y);
-  const numbers = icmpNumbers(type, code);
+  const quoted = before ?? c.take(QUOTED);
+  const numbers = six ? icmp6Numbers(type, code) : icmpNumbers(type, code);
   if (numbers === null) return c.fail(`ICMP ${type} ${code ?? ''}`);
   return {
     kind: 'icmp',
+    six,
     type: numbers[0],
     code: numbers[1],
     mtu: Number(mtu?.[1] ?? 0),
-    ...quoted,
+    seq: Number(quoted?.[1] ?? 1),
+    len: Number(quoted?.[3] ?? 0),
   };
+}
+
+const UNREACHABLE6: Readonly<Record<string, number>> = {
+  no_route: 0,
+  admin_prohibited: 1,
+  beyond_scope: 2,
+  addr_unreachable: 3,
+  address_unreachable: 3,
+  port_unreachable: 4,
+};
+
+function icmp6Numbers(type: string, code: string | null): readonly [number, number] | null {
+  if (type === 'packet_too_big') return [2, 0];
+  if (type === 'time_exceeded') return [3, code === 'reassembly' ? 1 : 0];
+  if (type === 'parameter_problem') return [4, 0];
+  const n = type === 'unreachable' ? UNREACHABLE6[code ?? ''] : undefined;
+  return n === undefined ? null : [1, n];
 }
 
 function icmpNumbers(type: string, code: string | null): readonly [number, number] | null {

@@ -6,7 +6,7 @@ import { runCode } from './assertions.ts';
 import { PdBench, type Sent } from './bench.ts';
 import { PdCalls } from './calls.ts';
 import { ERRNO } from './constants.ts';
-import { PdError } from './cursor.ts';
+import { NotHere, PdError } from './cursor.ts';
 import { infoNames } from './info-names.ts';
 import type { PdPacket, PdTcp } from './packet-notation.ts';
 import { type PdCall, type PdEvent, type PdScript, parsePd } from './script-file.ts';
@@ -29,13 +29,16 @@ class Run {
   readonly bench: PdBench;
   readonly calls: PdCalls;
   readonly printed: string[] = [];
+  readonly #assigned = new Map<string, number>();
+  readonly #rig: PdRig;
   #baseUs = 0;
   #blocked: Blocked | null = null;
   #line = 0;
 
-  constructor(script: PdScript) {
+  constructor(script: PdScript, rig: PdRig) {
     this.script = script;
-    this.bench = new PdBench(script.options);
+    this.#rig = rig;
+    this.bench = new PdBench(new Map([...(rig.options ?? []), ...script.options]));
     this.calls = new PdCalls(this.bench);
   }
 
@@ -47,7 +50,8 @@ class Run {
       }
       this.#awaitBlocked();
       const left = this.bench.outbox[0];
-      if (left !== undefined) throw new Error(`no line expects ${this.bench.describe(left)}`);
+      if (left !== undefined && this.#rig.leftovers !== true)
+        throw new Error(`no line expects ${this.bench.describe(left)}`);
       if (this.bench.stack.counters.get('PortsideExceptions') !== 0) {
         throw new Error('an exception inside the stack');
       }
@@ -58,7 +62,8 @@ class Run {
         .map((o) => `\n    then came ${this.bench.describe(o)}`)
         .join('');
       const text = this.script.cursor.lineText(this.#line);
-      const error = new PdError(this.#line, text, reason + late);
+      const notHere = cause instanceof NotHere ? reason : '';
+      const error = new PdError(this.#line, text, reason + late, notHere);
       error.cause = cause;
       throw error;
     }
@@ -76,16 +81,25 @@ class Run {
       this.#baseUs = this.#expectPacket(event, action.packet);
       return;
     }
-    const at = this.#at(event);
-    if (at < this.bench.elapsedUs) throw new Error(`${at / 1e6} s has passed`);
+    let at = this.#at(event);
+    if (at + this.bench.toleranceUs < this.bench.elapsedUs) {
+      throw new Error(`${at / 1e6} s has passed`);
+    }
+    at = Math.max(at, this.bench.elapsedUs);
     this.#runUntil(at);
     this.#baseUs = at;
     if (action.kind === 'in') this.bench.inject(action.packet);
-    else if (action.kind === 'command') runCommand(this.bench.stack.config, action.text);
+    else if (action.kind === 'command') this.#command(action.text);
     else if (action.kind === 'code') {
-      this.printed.push(...runCode(action.text, infoNames(this.calls.last?.socket ?? null)));
+      const names = infoNames(this.calls.last?.socket ?? null);
+      this.printed.push(...runCode(action.text, names, this.#assigned));
     } else this.#call(event, action);
     this.#retry();
+  }
+
+  #command(text: string): void {
+    const told = runCommand(this.bench.stack.config, text, this.#rig.beside);
+    if (told.mtu > 0) this.bench.link.mtu = told.mtu;
   }
 
   // --- calls ----------------------------------------------------------------------------------
@@ -107,6 +121,7 @@ class Run {
   }
 
   #retry(): void {
+    this.calls.observe();
     const blocked = this.#blocked;
     if (blocked === null) return;
     const outcome = blocked.attempt();
@@ -209,9 +224,19 @@ function check(call: PdCall, outcome: number): void {
   if (!same) throw new Error(`${call.name} answers ${got}, not ${wanted}`);
 }
 
+/** How a script is run that is not one of ours. */
+export interface PdRig {
+  /** Head options that the script's own win over. */
+  readonly options?: ReadonlyMap<string, string>;
+  /** Text of a shell script that a command names (`./defaults.sh`); null: there is none. */
+  readonly beside?: (name: string) => string | null;
+  /** As packetdrill does: what comes out behind the last line is nobody's business. */
+  readonly leftovers?: boolean;
+}
+
 /** Throws PdError with the line and the reason; answers what the script printed. */
-export function runPd(source: string): string[] {
-  const run = new Run(parsePd(source));
+export function runPd(source: string, rig: PdRig = {}): string[] {
+  const run = new Run(parsePd(source), rig);
   run.play();
   return run.printed;
 }

@@ -56,13 +56,17 @@ export interface PdScript {
 
 const AT_ONCE: PdWhen = { kind: 'after', us: 0, untilUs: 0, endUs: null };
 
+/** `--name=value`, `-D NAME=VALUE`. */
+const OPTION = /--(\w+)(?:=(\S+))?|-D\s*(\w+=\S+)/y;
+
 export function parsePd(source: string): PdScript {
   const c = new Cursor(source);
   const options = new Map<string, string>();
   const events: PdEvent[] = [];
-  for (let m = c.take(/--(\w+)(?:=(\S+))?/y); m !== null; m = c.take(/--(\w+)(?:=(\S+))?/y)) {
-    const name = m[1] as string;
-    options.set(name, options.has(name) ? `${options.get(name)} ${m[2]}` : (m[2] ?? 'true'));
+  for (let m = c.take(OPTION); m !== null; m = c.take(OPTION)) {
+    const name = m[1] ?? 'define';
+    const value = m[2] ?? m[3];
+    options.set(name, options.has(name) ? `${options.get(name)} ${value}` : (value ?? 'true'));
   }
   while (!c.atEnd) {
     const line = c.line;

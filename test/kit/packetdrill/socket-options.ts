@@ -2,6 +2,7 @@
 
 import { Code } from '../../../src/base/code.ts';
 import { Ip, So, TcpOpt } from './constants.ts';
+import { NotHere } from './cursor.ts';
 import { type Descriptor, numberOf, structOf, textOf } from './descriptors.ts';
 import type { Value } from './script-file.ts';
 import { CONTROLLERS } from './sysctl.ts';
@@ -31,7 +32,7 @@ export function setOption(
       : level === 0
         ? setIp(d, name, n)
         : setTcp(d, name, n, value);
-  if (done === null) throw new Error(`setsockopt(${level}, ${name}) is not known`);
+  if (done === null) throw new NotHere(`setsockopt(${level}, ${name}) is not known`);
   return done;
 }
 
@@ -97,6 +98,6 @@ export function getOption(d: Descriptor, level: number, name: number): number | 
   if (key === `6.${TcpOpt.TCP_INFO}`) return 0;
   if (key === `0.${Ip.IP_MTU}`) return d.socket.info()?.pmtu ?? Code.ENOTCONN;
   const told = d.told.get(key);
-  if (told === undefined) throw new Error(`getsockopt(${level}, ${name}) is not known`);
+  if (told === undefined) throw new NotHere(`getsockopt(${level}, ${name}) is not known`);
   return level === 1 && (name === So.SO_SNDBUF || name === So.SO_RCVBUF) ? told * 2 : told;
 }

@@ -7,6 +7,8 @@ import type { Controller } from '../../../src/tcp/congestion/controller.ts';
 import { cubic } from '../../../src/tcp/congestion/cubic.ts';
 import { newReno } from '../../../src/tcp/congestion/newreno.ts';
 import type { TcpConfig } from '../../../src/tcp/tcp.ts';
+import { NotHere } from './cursor.ts';
+import { setFreebsd } from './freebsd-sysctl.ts';
 
 export const CONTROLLERS: Readonly<Record<string, Controller>> = { cubic, bbr, reno: newReno };
 
@@ -102,28 +104,67 @@ const SETTERS: Readonly<Record<string, Setter>> = {
 };
 
 function unknown(what: string): never {
-  throw new Error(`${what} is not known`);
+  throw new NotHere(`${what} is not known`);
 }
 
-/** `min default max`; half of each is for payload (tcp_adv_win_scale 1). */
+/**
+ * `min default max`. Half of the default is for payload (tcp_adv_win_scale 1); the scale is chosen
+ * for all of the maximum.
+ */
 function memory(c: TcpConfig, text: string, initial: NumericKnob, most: NumericKnob): void {
   const [, middle, max] = text.split(/\s+/).map(Number);
   if (middle === undefined || max === undefined) unknown(`'${text}' instead of three sizes`);
   c[initial] = most === 'rcvBufMax' ? middle >> 1 : middle;
-  c[most] = most === 'rcvBufMax' ? max >> 1 : max;
+  c[most] = max;
 }
 
-const LINE = /(?:net[./]ipv4[./]|net[./]core[./])(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;`\\]+))/g;
+const LINE =
+  /(?:net[./]ipv[46][./]|net[./]core[./]|net[./]inet6?[./]tcp[./])([\w.]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;`\\]+))/g;
+/** Work of a shell that scripts need and that has no counterpart here. */
+const SHELL =
+  /\btc\s+qdisc\s+\w+\s+dev\s+\S+\s+root\s+(?!pfifo\b)(\w+)|\b(iptables|ip6tables|nft|netem)\b|\bip\s+(?:-\d\s+)?route\s+[^\n]*\b(initcwnd|initrwnd|quickack|rto_min|features|congctl|mtu|advmss)\b/;
+const MTU = /\b(?:ip\s+link\s+set\s+[^\n]*\bmtu|ifconfig\s+\S+\s+[^\n]*\bmtu)\s+(\d+)/;
+const SCRIPT = /(?:^|\s|;)((?:\.{1,2}\/)[\w./-]+\.sh)/g;
 
-/** Carries out the settings in a shell command; throws on one that is not known. */
-export function runCommand(config: Config, text: string): void {
-  for (const [, name, a, b, c] of text.matchAll(LINE)) {
+export interface Told {
+  /** A new MTU of the device; 0: as it was. */
+  mtu: number;
+}
+
+/** `$((256*1024))` */
+function arithmetic(text: string): string {
+  return text.replace(/\$\(\(([\d\s*+]+)\)\)/g, (_all, sum: string) => {
+    const value = (product: string): number =>
+      product.split('*').reduce((n, factor) => n * Number(factor), 1);
+    return String(sum.split('+').reduce((n, product) => n + value(product), 0));
+  });
+}
+
+/**
+ * Carries out the settings in a shell command; throws on one that is not known.
+ * @param beside text of a shell script that the command runs
+ */
+export function runCommand(
+  config: Config,
+  command: string,
+  beside: (name: string) => string | null = () => null,
+): Told {
+  for (const [, name] of command.matchAll(SCRIPT)) {
+    const text = beside(name as string);
+    if (text !== null) runCommand(config, text);
+  }
+  const text = arithmetic(command.replace(/^\s*#[^\n]*/gm, ''));
+  for (const [whole, name, a, b, c] of text.matchAll(LINE)) {
     const value = (a ?? b ?? c ?? '').trim();
     const setter = SETTERS[name as string];
-    if (setter !== undefined) setter(config.tcp, value);
+    if (whole.startsWith('net.inet')) setFreebsd(config.tcp, name as string, value);
+    else if (setter !== undefined) setter(config.tcp, value);
     else if (name?.startsWith('tcp_') === true && !WITHOUT_EFFECT.has(name))
       unknown(`sysctl ${name}`);
   }
+  const shell = SHELL.exec(text);
+  if (shell !== null) throw new NotHere(`shell: ${shell[1] ?? shell[2] ?? `route ${shell[3]}`}`);
+  return { mtu: Number(MTU.exec(text)?.[1] ?? 0) };
 }
 
 /** `tcp.delayedAckMinMs=40` of a `--knob` head option. */

@@ -99,6 +99,22 @@ export function differOptions(
   return '';
 }
 
+const OWN_CHOICE = new Set(['mss', 'wscale', 'sackOK', 'nop', 'eol']);
+
+/** As differOptions, for a script of another stack: its own order, sizes and offers do not count. */
+export function differLoosely(
+  got: readonly PdOption[],
+  want: readonly PdOption[],
+  peer: Conversation,
+  tickUs: number,
+): string {
+  const told = (list: readonly PdOption[]): PdOption[] => {
+    const found = list.filter((o) => !OWN_CHOICE.has(o.kind));
+    return found.sort((a, b) => (a.kind < b.kind ? -1 : Number(a.kind > b.kind)));
+  };
+  return differOptions(told(got), told(want), peer, tickUs);
+}
+
 function differ(got: PdOption, want: PdOption, peer: Conversation, tickUs: number): string {
   if (want.kind === 'FO') {
     if (got.octets.length === want.octets.length) peer.learnCookie(want.octets, got.octets);
