@@ -5,6 +5,7 @@
 import { setPriority } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { type ProfileName, profile, profiles } from '../src/stack/profiles.ts';
 import { ALGORITHMS, type Algorithm, CELLS, type Cell } from './goodput/cells.ts';
 import { type Direction, flowsProgram, Path, type Run, type Wish } from './goodput/path.ts';
 import { holds, markdown, type Round, type Row, rowOf, svg } from './goodput/table.ts';
@@ -19,6 +20,7 @@ interface Plan {
   readonly seconds: number;
   readonly jobs: number;
   readonly seed: number;
+  readonly profile: ProfileName;
 }
 
 /** Each round of every cell before the next round: a disturbance does not hit one cell alone. */
@@ -96,7 +98,7 @@ function told(r: Round): string {
 async function measure(links: Links, plan: Plan): Promise<Round[]> {
   const flows = flowsProgram();
   const paths = await Promise.all(
-    Array.from({ length: plan.jobs }, () => Path.open(links, flows, {})),
+    Array.from({ length: plan.jobs }, () => Path.open(links, flows, profile(plan.profile))),
   );
   console.log('cell                    seed   kernel     ours   ratio  resent   ours  late ms');
   const rest = wishes(plan);
@@ -143,6 +145,8 @@ function planOf(values: Record<string, string | boolean | undefined>): Plan {
     return value;
   };
   const text = (name: string): string => `${values[name] ?? ''}`;
+  const name = text('profile');
+  if (!(name in profiles)) throw new Error(`--profile: ${Object.keys(profiles).join(', ')}`);
   return {
     cells: chosen(text('cells')),
     algorithms: ALGORITHMS.filter((a) => text('algorithms').split(',').includes(a)),
@@ -151,6 +155,7 @@ function planOf(values: Record<string, string | boolean | undefined>): Plan {
     seconds: number('seconds', 600),
     jobs: Math.floor(number('jobs', 16)),
     seed: Math.floor(number('seed', 1e9)),
+    profile: name as ProfileName,
   };
 }
 
@@ -176,6 +181,7 @@ export async function goodput(args: string[]): Promise<void> {
       seconds: { type: 'string', default: '10' },
       jobs: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
+      profile: { type: 'string', default: 'linux' },
       save: { type: 'boolean', default: false },
       out: { type: 'string', default: '' },
     },
@@ -197,12 +203,13 @@ export async function goodput(args: string[]): Promise<void> {
   try {
     const rounds = await measure(links, plan);
     const rows = rowsOf(plan, rounds);
-    console.log(`\n${markdown(rows, where)}`);
+    console.log(`\n${markdown(rows, { ...where, profile: plan.profile })}`);
     if (rows.some((row) => !holds(row))) console.log('some cells are below the bar');
-    const { seconds, jobs } = plan;
+    const { seconds, jobs, profile } = plan;
+    const settings = { ...where, profile, seconds, jobs };
     const light = rounds.map((r) => ({ ...r, ours: { ...r.ours, sent: {} } }));
-    if (values.save) write(plan, rows, { ...where, seconds, jobs, rows, rounds: light });
-    if (values.out !== '') save('', values.out, { ...where, seconds, jobs, rows, rounds });
+    if (values.save) write(plan, rows, { ...settings, rows, rounds: light });
+    if (values.out !== '') save('', values.out, { ...settings, rows, rounds });
   } finally {
     await links.close();
     process.off('SIGINT', stop);

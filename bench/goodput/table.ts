@@ -97,7 +97,7 @@ function line(row: Row): string {
 }
 
 export function markdown(rows: readonly Row[], circumstances: Record<string, unknown>): string {
-  const { date, commit, kernel, cpu, cpus, loadBefore } = circumstances;
+  const { date, commit, kernel, cpu, cpus, loadBefore, profile } = circumstances;
   const below = rows.filter((row) => !holds(row));
   const verdict =
     below.length === 0
@@ -113,7 +113,8 @@ export function markdown(rows: readonly Row[], circumstances: Record<string, unk
     '',
     verdict,
     '',
-    `Medians of ${Math.min(...rows.map((r) => r.rounds))} or more rounds. ${date}, commit ` +
+    `portside with profile \`${profile}\`. Medians of ` +
+      `${Math.min(...rows.map((r) => r.rounds))} or more rounds. ${date}, commit ` +
       `${commit}, Linux ${kernel}, ${cpus} × ${cpu}, load at the start ` +
       `${Number(loadBefore).toFixed(2)}.`,
     '',

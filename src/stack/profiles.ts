@@ -17,6 +17,7 @@ export const profiles = {
       synAckUnproven: 5, // to everybody
       rcvBufInitial: 65_536, // half of tcp_rmem[1] = 131072: tcp_adv_win_scale 1
       sndBufInitial: 87_040, // tcp_wmem[1] with its overhead, as far as payload goes
+      pawsSlack: 1, // TCP_PAWS_WINDOW
       hystart: HystartMode.CLASSIC,
       ecn: EcnMode.ACCEPT, // tcp_ecn 2
       rtoMinMs: 200, // TCP_RTO_MIN

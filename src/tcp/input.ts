@@ -193,7 +193,7 @@ function dataAfterClose(t: Tcb, rx: Rx): Verdict {
 }
 
 function stale(t: Tcb, tsVal: number): boolean {
-  if (((tsVal - t.tsRecent) | 0) >= 0) return false;
+  if (((tsVal - t.tsRecent) | 0) >= -t.layer.config.pawsSlack) return false;
   const nowMs = Math.floor(t.layer.ip.nowUs / 1000);
   return nowMs - t.tsRecentMs < PAWS_IDLE_MS;
 }

@@ -79,6 +79,8 @@ export interface TcpConfig {
   mtuProbeIntervalMs: number;
   /** EcnMode of ecn.ts. */
   ecn: number;
+  /** How much older than TS.Recent a timestamp may be: neighbours that changed places. */
+  pawsSlack: number;
   /** HystartMode of congestion/hystart.ts. */
   hystart: number;
   testIss: number;

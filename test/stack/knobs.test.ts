@@ -60,6 +60,17 @@ const BLACK_HOLE = `${OPEN.replace('mss 1000', 'mss 1460')}
 * > P. 1:1461(1460) ack 1
 `;
 
+const OVERTAKEN = `
+0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 32792 <mss 1000,sackOK,TS val 1000 ecr 0>
++0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 100 ecr 1000>
++0 < P. 1:11(10) ack 1 win 257 <nop,nop,TS val 1100 ecr 100>
++0 > . 1:1(0) ack 11 <...>
++0 < P. 11:21(10) ack 1 win 257 <nop,nop,TS val 1099 ecr 100>
+`;
+
 interface Row {
   readonly begin: string;
   readonly standard: string;
@@ -99,6 +110,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     begin: BLACK_HOLE,
     standard: '* > . 1:1025(1024) ack 1',
     linux: '* > P. 1:1461(1460) ack 1',
+  },
+  pawsSlack: {
+    begin: OVERTAKEN,
+    standard: '+0 > . 1:1(0) ack 11 <...>',
+    linux: '+0~+.05 > . 1:1(0) ack 21 <...>',
   },
   probeMinMs: {
     begin: `${OPEN}
