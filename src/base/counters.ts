@@ -70,6 +70,11 @@ const NAMES = [
   'Icmp6OutParmProblems',
   'Icmp6OutEchoReplies',
   'Icmp6OutRateLimitHost',
+  'Icmp6InGroupMembQueries',
+  'Icmp6InGroupMembResponses',
+  'Icmp6OutGroupMembResponses',
+  'Icmp6OutGroupMembReductions',
+  'Icmp6OutMLDv2Reports',
   'UdpInDatagrams',
   'UdpNoPorts',
   'UdpInErrors',
@@ -200,6 +205,9 @@ const NAMES = [
   'PortsideRxPackets',
   'PortsideTxPackets',
   'PortsideTxFull',
+  'PortsideIgmpInQueries',
+  'PortsideIgmpInReports',
+  'PortsideIgmpOutReports',
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

@@ -59,6 +59,7 @@ export const Drop = {
   INTERNAL: 54,
   TCP_MINTTL: 55,
   FRAG_OVERLAP: 56,
+  IGMP_CSUM: 57,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

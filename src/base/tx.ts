@@ -35,6 +35,9 @@ export class Tx {
   readonly pieceOff = new Int32Array(MAX_PIECES);
   readonly pieceLen = new Int32Array(MAX_PIECES);
 
+  /** Over the stack's own loopback: the link that it is to have arrived on. */
+  asLink = 0;
+
   family = 4;
   protocol = 0;
   tos = 0;
@@ -57,6 +60,7 @@ export class Tx {
     this.gsoType = 0;
     this.gsoSize = 0;
     this.csumOffset = 0;
+    this.asLink = 0;
   }
 
   /** Adds a piece; false when the table is full. */

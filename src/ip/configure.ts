@@ -3,6 +3,7 @@
 
 import { Code } from '../base/code.ts';
 import { Address, mappedLength, maskWord, type Prefix } from '../wire/address.ts';
+import { forgetGroups } from './group-changes.ts';
 import type { IpLayer } from './ip.ts';
 import type { RouteSpec } from './routes.ts';
 
@@ -57,6 +58,7 @@ export function removeLink(ip: IpLayer, linkId: number): void {
   for (const entry of [...ip.addresses.list]) {
     if (entry.linkId === linkId) ip.addresses.remove(linkId, entry, entry.all);
   }
+  forgetGroups(ip, linkId);
   ip.links[linkId] = null;
   ip.routeEpoch++;
 }

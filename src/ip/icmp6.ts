@@ -10,6 +10,7 @@ import * as icmp6 from '../wire/icmp6.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import { parseError6 } from './icmp6-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
+import * as mld from './mld.ts';
 import { aim, begin, selectPath, send } from './output.ts';
 import { Path, turnBack } from './path.ts';
 
@@ -41,6 +42,7 @@ export function input6(ip: IpLayer, rx: Rx): Verdict {
     return drop(ip, rx, Drop.NO_SOCKET);
   }
   if (type < icmp6.INFORMATIONAL) return error(ip, rx, type);
+  if (mld.isMld(type)) return mld.input(ip, rx);
   // RFC 4443 §2.4 (b): unknown messages that inform are dropped. On a link without neighbours, and
   // a TUN device is one, neighbour discovery has nothing to say either.
   return drop(ip, rx, Drop.UNHANDLED_PROTO);

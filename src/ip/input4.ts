@@ -83,7 +83,9 @@ function checkAddresses(ip: IpLayer, rx: Rx): Drop {
   const dstTop = rx.dst3 >>> 24;
   const loopback = (rx.flags & RxFlag.LOOPBACK) !== 0;
   // 0/8, 224/4 and 240/4 are nobody's source; 127/8 nobody's outside a host.
-  if (srcTop === 0 || srcTop >= 224) return Drop.IP_INVALID_SOURCE;
+  // A switch asks for groups from 0.0.0.0 (RFC 4541 §2.1.1).
+  const proxy = rx.src3 === 0 && rx.protocol === ipv4.Proto.IGMP;
+  if ((srcTop === 0 && !proxy) || srcTop >= 224) return Drop.IP_INVALID_SOURCE;
   if (!loopback) {
     if (srcTop === 127) return Drop.IP_INVALID_SOURCE;
     if (dstTop === 127) return Drop.IP_INADDRERRORS;
@@ -92,6 +94,8 @@ function checkAddresses(ip: IpLayer, rx: Rx): Drop {
   }
   const kind = ip.addresses.kindOf(0, 0, V4_MAPPED, rx.dst3);
   if (kind === NOT_OURS) return dstTop === 0 ? Drop.IP_INADDRERRORS : Drop.OTHERHOST;
+  const query = rx.protocol === ipv4.Proto.IGMP;
+  if (kind === DstKind.MULTICAST && !ip.groups.hears(rx.linkId, rx, query)) return Drop.OTHERHOST;
   rx.dstKind = kind;
   if (kind === DstKind.BROADCAST) count(ip, Ctr.IpExtInBcastPkts);
   else if (kind === DstKind.MULTICAST) count(ip, Ctr.IpExtInMcastPkts);

@@ -84,6 +84,9 @@ function checkAddresses(ip: IpLayer, rx: Rx): Drop {
   }
   const kind = ip.addresses.kindOf(rx.dst0, rx.dst1, rx.dst2, rx.dst3);
   if (kind === NOT_OURS) return Drop.OTHERHOST;
+  // MLD stands behind a hop-by-hop header; sockets look at sources themselves.
+  const query = rx.protocol === ipv6.Next.HOP_BY_HOP;
+  if (kind === DstKind.MULTICAST && !ip.groups.hears(rx.linkId, rx, query)) return Drop.OTHERHOST;
   rx.dstKind = kind === DstKind.BROADCAST ? DstKind.MULTICAST : kind;
   return Drop.NONE;
 }

@@ -11,6 +11,7 @@ import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
 import type { Link } from '../link/link.ts';
 import { Addresses } from './addresses.ts';
 import { FragmentState } from './fragment.ts';
+import { Groups } from './groups.ts';
 import { IcmpError, IcmpLimiter } from './icmp.ts';
 import { Idents } from './ident.ts';
 import { PathMtu } from './pmtu.ts';
@@ -32,6 +33,11 @@ export interface IpConfig {
   pmtuMin: number;
   pmtuExpireMs: number;
   pmtuMaxEntries: number;
+  groupMax: number;
+  groupMaxSources: number;
+  groupRobustness: number;
+  groupQueryIntervalMs: number;
+  reportLinkLocalGroups: boolean;
   txArenaOctets: number;
 }
 
@@ -61,6 +67,7 @@ export class IpLayer {
   readonly links: (Link | null)[] = [];
   readonly addresses = new Addresses();
   readonly routes = new Routes();
+  readonly groups = new Groups();
   readonly pmtu: PathMtu;
   readonly reassembly: Reassembly;
   readonly reassembly6: Reassembly;

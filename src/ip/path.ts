@@ -12,6 +12,8 @@ export class Path {
   epoch = 0;
   /** DstKind of the destination. */
   dstKind = 0;
+  /** The link to leave by whatever the routes say; -1 = as they say. */
+  wantLink = -1;
   /** False: choose nothing, `src` is given. True: the selection fills `src`. */
   anySource = true;
   /** The destination is this stack. */
@@ -42,6 +44,7 @@ export function turnBack(path: Path, rx: Rx): void {
   path.dst1 = rx.src1;
   path.dst2 = rx.src2;
   path.dst3 = rx.src3;
+  path.wantLink = -1;
   path.anySource = rx.dstKind !== DstKind.UNICAST;
   path.src0 = rx.dst0;
   path.src1 = rx.dst1;

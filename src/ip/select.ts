@@ -14,7 +14,7 @@ import {
 } from '../wire/address.ts';
 import { NOT_OURS } from './addresses.ts';
 import type { IpLayer } from './ip.ts';
-import type { Path } from './path.ts';
+import { Path } from './path.ts';
 
 const LOOPBACK_V4 = 0x7f000001;
 
@@ -67,7 +67,8 @@ function selectLocal(ip: IpLayer, path: Path): Code {
 }
 
 function selectRoute(ip: IpLayer, path: Path): Code {
-  const index = ip.routes.lookup(path.dst0, path.dst1, path.dst2, path.dst3);
+  const wanted = path.wantLink;
+  const index = wanted >= 0 ? -1 : ip.routes.lookup(path.dst0, path.dst1, path.dst2, path.dst3);
   let source: Address | null = null;
   let mtu = 0;
   if (index >= 0) {
@@ -75,11 +76,12 @@ function selectRoute(ip: IpLayer, path: Path): Code {
     path.linkId = route.linkId;
     mtu = route.mtu;
     source = route.source;
-    if (route.gateway !== null) setGateway(path, route.gateway);
-  } else {
-    const group = path.dstKind !== DstKind.UNICAST;
-    path.linkId = group ? linkForGroups(ip, path) : -1;
-  }
+    // RFC 1112 §6.4: a group's packets go to the link itself.
+    if (route.gateway !== null && path.dstKind !== DstKind.MULTICAST) {
+      setGateway(path, route.gateway);
+    }
+  } else if (wanted >= 0) path.linkId = wanted;
+  else path.linkId = path.dstKind === DstKind.UNICAST ? -1 : linkForGroups(ip, path);
   const link = path.linkId < 0 ? null : ip.links[path.linkId];
   if (link === null || link === undefined) return Code.ENETUNREACH;
   path.mtu = mtu === 0 ? link.mtu : Math.min(mtu, link.mtu);
@@ -99,7 +101,19 @@ function setGateway(path: Path, gateway: Address): void {
   path.gateway3 = gateway.d;
 }
 
-/** Broadcasts and groups without a route leave by the source's link, else by the first device. */
+/** The link by which a group is joined and reached when nobody says another. */
+export function linkOfGroup(ip: IpLayer, group: Address): number {
+  const index = ip.routes.lookup(group.a, group.b, group.c, group.d);
+  if (index >= 0) return ip.routes.at(index).linkId;
+  const path = new Path();
+  path.dstKind = DstKind.MULTICAST;
+  return linkForGroups(ip, path);
+}
+
+/**
+ * Broadcasts and groups without a route leave by the source's link, else by the first device; on a
+ * stack that has none, groups stay inside.
+ */
 function linkForGroups(ip: IpLayer, path: Path): number {
   if (!path.anySource) {
     for (const entry of ip.addresses.list) {
@@ -112,7 +126,7 @@ function linkForGroups(ip: IpLayer, path: Path): number {
   for (let i = 1; i < ip.links.length; i++) {
     if (ip.links[i] !== null && ip.links[i] !== undefined) return i;
   }
-  return -1;
+  return path.dstKind === DstKind.MULTICAST ? 0 : -1;
 }
 
 function applyPathMtu(ip: IpLayer, path: Path): void {

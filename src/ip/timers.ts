@@ -1,5 +1,6 @@
-// Deadlines of the IP layer: reassembly and the path MTU cache.
+// Deadlines of the IP layer: reassembly, the path MTU cache, multicast groups.
 
+import { expireGroups } from './group-answers.ts';
 import type { IpLayer } from './ip.ts';
 import { expire4 } from './reassemble4.ts';
 import { expire6 } from './reassemble6.ts';
@@ -9,14 +10,16 @@ const NEVER = Infinity;
 /** A time not after the layer's earliest deadline, absolute µs; Infinity when there is none. */
 export function nextDeadline(ip: IpLayer): number {
   // Mostly all are empty: then no number is boxed on its way through the calls.
-  if (ip.reassembly.datagrams + ip.reassembly6.datagrams + ip.pmtu.size === 0) return NEVER;
+  const held = ip.reassembly.datagrams + ip.reassembly6.datagrams + ip.pmtu.size;
+  if (held + ip.groups.size === 0) return NEVER;
   const fragments = Math.min(ip.reassembly.nextDeadline(), ip.reassembly6.nextDeadline());
-  return Math.min(fragments, ip.pmtu.nextDeadline());
+  return Math.min(fragments, ip.pmtu.nextDeadline(), ip.groups.deadlineUs);
 }
 
 /** Acts on what is due at `ip.nowUs`. */
 export function advance(ip: IpLayer): void {
   expire4(ip);
   expire6(ip);
+  expireGroups(ip);
   if (ip.pmtu.size > 0 && ip.pmtu.advance(ip.nowUs)) ip.routeEpoch++;
 }

@@ -22,6 +22,8 @@ export interface Link {
   readonly caps: number;
   /** True for the stack's own loopback. */
   readonly loopback: boolean;
+  /** False: no router on it wants to hear of multicast groups (no IGMP, no MLD). */
+  readonly multicast?: boolean;
   /**
    * Queues the packet that `tx` describes. Its octets (slab and pieces) stay untouched until
    * `flush`. False: no room, the packet is gone and the link has not kept it.

@@ -3,9 +3,9 @@
 //
 // The stack polls it inside `drain`:
 //
-//   while (loopback.shift()) receive(0, loopback.off, loopback.len, loopback.flags, loopback.gso);
+//   while (lo.shift()) receive(lo.link, lo.off, lo.len, lo.flags, lo.gso);
 //   …deliver the ready list…
-//   loopback.release();
+//   lo.release();
 // @hot
 
 import { RxFlag } from '../base/rx.ts';
@@ -15,6 +15,9 @@ import { type Link, LinkCap } from './link.ts';
 import { PacketRing } from './packet-ring.ts';
 
 export const LOOPBACK_MTU = 65_535;
+/** A packet's flags in the ring: RxFlag, and above them a link. */
+const LINK_SHIFT = 8;
+const FLAGS = 255;
 
 export class Loopback implements Link {
   readonly name = 'lo';
@@ -46,7 +49,11 @@ export class Loopback implements Link {
     return this.#ring.len;
   }
   get flags(): number {
-    return this.#ring.flags;
+    return this.#ring.flags & FLAGS;
+  }
+  /** Its own id, or the device's whose own broadcast or multicast this is a copy of. */
+  get link(): number {
+    return this.#ring.flags >>> LINK_SHIFT;
   }
   get gso(): number {
     return this.#ring.gso;
@@ -58,7 +65,7 @@ export class Loopback implements Link {
   }
 
   transmit(tx: Tx): boolean {
-    return this.#ring.put(tx, this.#slab, RxFlag.LOOPBACK);
+    return this.#ring.put(tx, this.#slab, RxFlag.LOOPBACK | (tx.asLink << LINK_SHIFT));
   }
 
   flush(): void {}

@@ -57,6 +57,9 @@ export class Offload implements Link {
   get loopback(): boolean {
     return this.inner.loopback;
   }
+  get multicast(): boolean {
+    return this.inner.multicast !== false;
+  }
 
   transmit(tx: Tx): boolean {
     if (tx.gsoSize > 0 && !this.#innerCuts(tx)) return this.#cut(tx);

@@ -15,9 +15,13 @@ import {
   openEndpoint,
   type UdpLayer,
 } from '../udp/udp.ts';
-import { Address, parse } from '../wire/address.ts';
+import { Address, isLinkLocal, parse } from '../wire/address.ts';
+import { UdpGroups } from './udp-groups.ts';
+import { type SendOptions, zoneLink } from './udp-names.ts';
 
 export type { UdpMeta } from '../udp/meta.ts';
+export type { UdpGroups } from './udp-groups.ts';
+export type { GroupLinkName, SendOptions } from './udp-names.ts';
 
 export interface UdpHandler {
   /** A datagram; `u8[off … off+len)` and `from` are valid during the call only. */
@@ -53,6 +57,7 @@ export class UdpSocket {
   readonly #endpoint: Endpoint;
   #remote: Address | null = null;
   #remotePort = 0;
+  #groups: UdpGroups | null = null;
   handler: UdpHandler;
   /** The embedder's field. */
   owner: unknown = null;
@@ -166,7 +171,8 @@ export class UdpSocket {
     dest.c = target.c;
     dest.d = target.d;
     dest.port = port ?? this.#remotePort;
-    dest.anySource = true;
+    dest.reset();
+    if (target.zone !== '') dest.linkId = zoneLink(this.#udp.ip, target.zone);
     return sendDatagram(this.#udp, e, u8, off, len);
   }
 
@@ -183,11 +189,43 @@ export class UdpSocket {
     dest.c = from.src2;
     dest.d = from.src3;
     dest.port = from.port;
+    dest.reset();
+    if (isLinkLocal(from.src0, from.src1, from.src2, from.src3)) dest.linkId = from.linkId;
     dest.anySource = from.dstKind !== DstKind.UNICAST;
     dest.src0 = from.dst0;
     dest.src1 = from.dst1;
     dest.src2 = from.dst2;
     dest.src3 = from.dst3;
+    return sendDatagram(this.#udp, e, u8, off, len);
+  }
+
+  /**
+   * Sends one datagram with what it alone has: its TOS, TTL, source address or link.
+   * @returns as `send`
+   */
+  sendWith(u8: Uint8Array, off: number, len: number, o: SendOptions): number {
+    const e = this.#endpoint;
+    if (e.closed) return Code.EBADFD;
+    const target = o.address ?? this.#remote;
+    if (target === null) return Code.EDESTADDRREQ;
+    const dest = this.#udp.to;
+    dest.a = target.a;
+    dest.b = target.b;
+    dest.c = target.c;
+    dest.d = target.d;
+    dest.port = o.port ?? this.#remotePort;
+    dest.reset();
+    dest.tos = o.tos ?? -1;
+    dest.ttl = o.ttl ?? -1;
+    if (target.zone !== '') dest.linkId = zoneLink(this.#udp.ip, target.zone);
+    const { source } = o;
+    if (source !== undefined) {
+      dest.anySource = false;
+      dest.src0 = source.a;
+      dest.src1 = source.b;
+      dest.src2 = source.c;
+      dest.src3 = source.d;
+    }
     return sendDatagram(this.#udp, e, u8, off, len);
   }
 
@@ -240,8 +278,9 @@ export class UdpSocket {
     this.#endpoint.ttl = inOctet(ttl, 'setTtl');
   }
 
+  /** As `groups.setTtl`. */
   setMulticastTtl(ttl: number): void {
-    this.#endpoint.multicastTtl = inOctet(ttl, 'setMulticastTtl');
+    this.groups.setTtl(ttl);
   }
 
   /** DSCP and ECN in one octet. */
@@ -264,6 +303,25 @@ export class UdpSocket {
   /** Most that the receive queue may cost, octets. */
   setReceiveLimit(octets: number): void {
     this.#endpoint.receiveLimit = Math.max(1, Math.floor(octets));
+  }
+
+  /** Most that is sent in one turn, octets; beyond it `send` answers ENOBUFS. */
+  setSendLimit(octets: number): void {
+    this.#endpoint.sendLimit = Math.max(1, Math.floor(octets));
+  }
+
+  get receiveLimit(): number {
+    return this.#endpoint.receiveLimit;
+  }
+
+  get sendLimit(): number {
+    return this.#endpoint.sendLimit;
+  }
+
+  /** Multicast: joining, leaving, and how groups are sent to. */
+  get groups(): UdpGroups {
+    this.#groups ??= new UdpGroups(this.#udp, this.#endpoint);
+    return this.#groups;
   }
 }
 

@@ -45,6 +45,11 @@ const IP: IpConfig = {
   pmtuMin: 552, // octets; Linux ip_rt_min_pmtu
   pmtuExpireMs: 600_000, // RFC 1191 §6.3
   pmtuMaxEntries: 4096,
+  groupMax: 1024, // multicast groups on all links together
+  groupMaxSources: 64, // of one group on one link; Linux mld_max_msf
+  groupRobustness: 2, // times that a change is told; RFC 9776 §8.1, until a querier says more
+  groupQueryIntervalMs: 125_000, // RFC 9776 §8.2, until a querier says another
+  reportLinkLocalGroups: false, // 224.0.0/24; Linux igmp_link_local_mcast_reports
   txArenaOctets: 1 << 20,
 };
 
@@ -53,6 +58,8 @@ const UDP: UdpConfig = {
   udpSendOctets: 212_992, // of one socket in one turn; Linux net.core.wmem_default
   udpMemoryOctets: 64 << 20, // of all sockets' queues
   udpMaxSockets: 65_536,
+  udpMaxMemberships: 20, // of one socket; Linux igmp_max_memberships
+  udpMaxSources: 10, // of one membership; Linux igmp_max_msf
   udpDrainDatagrams: 1024, // delivered in one round
   ephemeralLow: 32_768, // Linux ip_local_port_range
   ephemeralHigh: 60_999,

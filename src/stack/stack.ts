@@ -13,6 +13,7 @@ import * as icmp from '../ip/icmp.ts';
 import { protocolUnreachable } from '../ip/icmp-send.ts';
 import * as icmp6 from '../ip/icmp6.ts';
 import { protocolUnreachable6 } from '../ip/icmp6-send.ts';
+import * as igmp from '../ip/igmp.ts';
 import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
 import { drop, flushLinks, IpLayer, Verdict } from '../ip/ip.ts';
@@ -142,7 +143,7 @@ export class Stack {
       for (let round = 0; more && round < this.config.stack.maxDrainRounds; round++) {
         while (this.loopback.shift()) {
           const lo = this.loopback;
-          this.receive(0, lo.off, lo.len, lo.flags, lo.gso);
+          this.receive(lo.link, lo.off, lo.len, lo.flags, lo.gso);
         }
         more = drainTcp(this.tcp);
         if (this.#drainUdp()) more = true;
@@ -205,6 +206,10 @@ export class Stack {
       case 1:
         if (rx.family !== 4) protocolUnreachable6(ip, rx);
         else if (icmp.input(ip, rx) === Verdict.ERROR) this.#icmpError();
+        return;
+      case 2:
+        if (rx.family === 4) igmp.input(ip, rx);
+        else protocolUnreachable6(ip, rx);
         return;
       case 58:
         if (rx.family !== 6) protocolUnreachable(ip, rx);

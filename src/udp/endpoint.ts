@@ -2,6 +2,8 @@
 
 import type { Binding } from '../demux/ports.ts';
 import { Path } from '../ip/path.ts';
+import { type Address, isMulticast, isUnspecified } from '../wire/address.ts';
+import type { Membership } from './membership.ts';
 import type { UdpMeta } from './meta.ts';
 import { DatagramQueue } from './queue.ts';
 
@@ -13,11 +15,21 @@ export interface EndpointSink {
   writable(): void;
 }
 
+/** What a new endpoint's buffers may hold, and whether its address is a broadcast. */
+export interface BufferLimits {
+  readonly udpReceiveOctets: number;
+  readonly udpSendOctets: number;
+  readonly isBroadcast: boolean;
+}
+
 export class Endpoint {
   readonly slot: number;
   readonly sink: EndpointSink;
   /** The binding as asked for: what `disconnect` goes back to. */
   readonly binding: Binding;
+  /** Bound to no address that it could send from; bound to a group. */
+  readonly bindsAny: boolean;
+  readonly bindsGroup: boolean;
   readonly queue = new DatagramQueue();
   /** The path of the last datagram sent. */
   readonly path = new Path();
@@ -34,9 +46,19 @@ export class Endpoint {
   /** 0 = the stack's default. */
   ttl = 0;
   multicastTtl = 1;
+  /** Where groups are sent to, -1 = as the routes say, and from which of our addresses. */
+  multicastLink = -1;
+  multicastSource: Address | null = null;
+  /** What is sent to a group comes back to members here (IP_MULTICAST_LOOP). */
+  multicastLoop = true;
+  /** Hears what comes to its port for groups that others have joined (IP_MULTICAST_ALL). */
+  multicastAll = true;
+  readonly memberships: Membership[] = [];
   tos = 0;
   /** Most that the receive queue may cost, octets. */
   receiveLimit: number;
+  /** Most that is sent in one turn, octets. */
+  sendLimit: number;
   /** A negative errno that the program has not heard of. */
   error = 0;
   /** `send` was refused: tell the program when there may be room. */
@@ -50,11 +72,15 @@ export class Endpoint {
   transmitted = 0;
   lost = 0;
 
-  constructor(slot: number, sink: EndpointSink, binding: Binding, receiveLimit: number) {
+  constructor(slot: number, sink: EndpointSink, binding: Binding, limits: BufferLimits) {
     this.slot = slot;
     this.sink = sink;
     this.binding = binding;
-    this.receiveLimit = receiveLimit;
+    this.receiveLimit = limits.udpReceiveOctets;
+    this.sendLimit = limits.udpSendOctets;
+    const { a, b, c, d } = binding;
+    this.bindsGroup = isMulticast(a, b, c, d);
+    this.bindsAny = isUnspecified(a, b, c, d) || this.bindsGroup || limits.isBroadcast;
   }
 
   get port(): number {

@@ -16,6 +16,7 @@ import * as checksum from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as udp4 from '../wire/udp.ts';
 import type { Endpoint } from './endpoint.ts';
+import { wants } from './membership.ts';
 import { hasEvents, madeWork, markReady, type UdpLayer } from './udp.ts';
 
 const IN_DATAGRAMS = Ctr.UdpInDatagrams;
@@ -108,12 +109,21 @@ function toListeners(udp: UdpLayer, rx: Rx): Verdict {
     const binding = bindings[i] as Binding;
     const e = udp.endpoints[binding.slot];
     if (e === null || e === undefined || !hears(binding, rx)) continue;
+    if (rx.dstKind === DstKind.MULTICAST && !wants(e, rx)) continue;
+    if (e.connected && !isPeer(e, rx)) continue;
     enqueue(udp, rx, e);
     heard++;
   }
   if (heard > 0) return Verdict.DONE;
   count(udp.ip, Ctr.UdpNoPorts);
   return drop(udp.ip, rx, Drop.NO_SOCKET);
+}
+
+/** Only what is bound to a group is found here while it is connected. */
+function isPeer(e: Endpoint, rx: Rx): boolean {
+  const f = e.flow;
+  if (((f[8] as number) & 0xffff) !== rx.srcPort) return false;
+  return f[4] === rx.src0 && f[5] === rx.src1 && f[6] === rx.src2 && f[7] === rx.src3;
 }
 
 function hears(x: Binding, rx: Rx): boolean {

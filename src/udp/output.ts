@@ -6,9 +6,11 @@ import { Code } from '../base/code.ts';
 import { Ctr } from '../base/counters.ts';
 import { DstKind } from '../base/rx.ts';
 import { TxFlag } from '../base/tx.ts';
+import { isEverybodys } from '../ip/groups.ts';
 import { count } from '../ip/ip.ts';
 import { aim, begin, selectPath, send } from '../ip/output.ts';
-import { isUnspecified, isV4 } from '../wire/address.ts';
+import type { Path } from '../ip/path.ts';
+import { isMulticast, isV4 } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import * as udp4 from '../wire/udp.ts';
@@ -43,7 +45,7 @@ export function sendDatagram(
     e.turnUs = udp.ip.nowUs;
     e.sent = 0;
   }
-  if (e.sent >= udp.config.udpSendOctets) return block(udp, e);
+  if (e.sent >= e.sendLimit) return block(udp, e);
   const code = write(udp, e, u8, off, len);
   if (code === Code.ENOBUFS) return block(udp, e);
   if (code !== Code.NONE) return code;
@@ -56,8 +58,64 @@ export function sendDatagram(
 }
 
 function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: number): Code {
-  const ip = udp.ip;
   const path = e.path;
+  udp.via = path;
+  if (path.dstKind === DstKind.UNICAST) return put(udp, e, u8, off, len);
+  return writeToMany(udp, e, u8, off, len);
+}
+
+/**
+ * To a group or a broadcast address: out, and to our own members, as if it had come by that link
+ * (RFC 1112 §6.1). With a TTL of 0 a group's datagram does not leave the host.
+ */
+function writeToMany(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: number): Code {
+  const path = e.path;
+  const group = path.dstKind === DstKind.MULTICAST;
+  if (udp.ip.links[path.linkId]?.loopback === true) {
+    // On a stack without a device nobody has asked for this link: `multicastLoop` counts.
+    if (group && !e.multicastLoop && path.wantLink < 0) return Code.NONE;
+    return put(udp, e, u8, off, len);
+  }
+  const ttl = udp.to.ttl < 0 ? e.multicastTtl : udp.to.ttl;
+  if (!group || ttl > 0) {
+    const code = put(udp, e, u8, off, len);
+    if (code !== Code.NONE) return code;
+  }
+  if (group && !(e.multicastLoop && isHeardHere(udp, path))) return Code.NONE;
+  if (udp.ports.bindings(udp.to.port).length === 0) return Code.NONE;
+  turnInwards(udp.back, path);
+  udp.back.mtu = udp.ip.links[0]?.mtu ?? 0;
+  udp.via = udp.back;
+  // What the queue has no room for is lost, as on any link: the datagram is out.
+  put(udp, e, u8, off, len);
+  return Code.NONE;
+}
+
+function isHeardHere(udp: UdpLayer, path: Path): boolean {
+  const { dst0, dst1, dst2, dst3 } = path;
+  const g = udp.ip.groups.find(path.linkId, dst0, dst1, dst2, dst3);
+  return g?.exists === true || isEverybodys(dst0, dst1, dst2, dst3);
+}
+
+/** The same addresses, over loopback. */
+function turnInwards(back: Path, path: Path): void {
+  back.linkId = 0;
+  back.family = path.family;
+  back.dstKind = path.dstKind;
+  back.src0 = path.src0;
+  back.src1 = path.src1;
+  back.src2 = path.src2;
+  back.src3 = path.src3;
+  back.dst0 = path.dst0;
+  back.dst1 = path.dst1;
+  back.dst2 = path.dst2;
+  back.dst3 = path.dst3;
+}
+
+/** One packet on the path `udp.via`. */
+function put(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: number): Code {
+  const ip = udp.ip;
+  const path = udp.via;
   const l4Len = udp4.HEADER + len;
   const l4 = begin(ip, path.family, l4Len);
   const slab = ip.slab.u8;
@@ -67,8 +125,11 @@ function write(udp: UdpLayer, e: Endpoint, u8: Uint8Array, off: number, len: num
   tx.reset();
   tx.protocol = ipv4.Proto.UDP;
   tx.csumOffset = udp4.Offset.CHECKSUM;
-  tx.tos = e.tos;
-  tx.ttl = path.dstKind === DstKind.MULTICAST ? e.multicastTtl : e.ttl;
+  const to = udp.to;
+  tx.tos = to.tos < 0 ? e.tos : to.tos;
+  if (to.ttl > 0) tx.ttl = to.ttl;
+  else tx.ttl = path.dstKind === DstKind.MULTICAST ? e.multicastTtl || 1 : e.ttl;
+  if (path === udp.back) tx.asLink = e.path.linkId;
   // RFC 1191 §3 lets the path tell us its MTU; what is larger goes in pieces from the start.
   const header = path.family === 6 ? ipv6.HEADER : ipv4.MIN_HEADER;
   const fits = header + l4Len <= path.mtu;
@@ -93,9 +154,12 @@ function reach(udp: UdpLayer, e: Endpoint): Code {
   const to = udp.to;
   const path = e.path;
   const bound = e.binding;
-  const bindsAny = isUnspecified(bound.a, bound.b, bound.c, bound.d);
-  const any = to.anySource && bindsAny && !e.connected;
-  const isFresh = path.epoch === udp.ip.routeEpoch && path.anySource === any;
+  const group = isMulticast(to.a, to.b, to.c, to.d);
+  let any = to.anySource && e.bindsAny && !e.connected;
+  if (group && e.multicastSource !== null) any = false;
+  const link = to.linkId < 0 && group ? e.multicastLink : to.linkId;
+  const isFresh =
+    path.epoch === udp.ip.routeEpoch && path.anySource === any && path.wantLink === link;
   if (!isFresh || !leadsTo(udp, e, any)) {
     const family = familyCode(bound, to.a, to.b, to.c);
     if (family !== Code.NONE) return family;
@@ -104,7 +168,8 @@ function reach(udp: UdpLayer, e: Endpoint): Code {
     path.dst2 = to.c;
     path.dst3 = to.d;
     path.anySource = any;
-    if (!any) chooseSource(udp, e);
+    path.wantLink = link;
+    if (!any) chooseSource(udp, e, group);
     const code = selectPath(udp.ip, path);
     if (code !== Code.NONE) return code;
   }
@@ -123,7 +188,7 @@ function leadsTo(udp: UdpLayer, e: Endpoint, any: boolean): boolean {
   );
 }
 
-function chooseSource(udp: UdpLayer, e: Endpoint): void {
+function chooseSource(udp: UdpLayer, e: Endpoint, group: boolean): void {
   const to = udp.to;
   const path = e.path;
   if (!to.anySource) {
@@ -131,6 +196,12 @@ function chooseSource(udp: UdpLayer, e: Endpoint): void {
     path.src1 = to.src1;
     path.src2 = to.src2;
     path.src3 = to.src3;
+  } else if (group && e.bindsAny && e.multicastSource !== null) {
+    const s = e.multicastSource;
+    path.src0 = s.a;
+    path.src1 = s.b;
+    path.src2 = s.c;
+    path.src3 = s.d;
   } else if (e.connected) {
     path.src0 = e.flow[0] as number;
     path.src1 = e.flow[1] as number;

@@ -11,9 +11,10 @@ import { DstKind } from '../base/rx.ts';
 import { FlowTable } from '../demux/flow-table.ts';
 import { type Binding, Ports } from '../demux/ports.ts';
 import type { IpLayer } from '../ip/ip.ts';
-import { selectPath } from '../ip/output.ts';
-import { type Address, isUnspecified, isV4 } from '../wire/address.ts';
+import { Path, selectPath } from '../ip/output.ts';
+import { type Address, isMulticast, isUnspecified, isV4 } from '../wire/address.ts';
 import { Endpoint, type EndpointSink } from './endpoint.ts';
+import { leaveAll } from './membership.ts';
 import { UdpMeta } from './meta.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
@@ -25,6 +26,9 @@ export interface UdpConfig {
   /** Receive memory of all sockets together, octets. */
   udpMemoryOctets: number;
   udpMaxSockets: number;
+  /** Memberships of one socket, and sources of one membership. */
+  udpMaxMemberships: number;
+  udpMaxSources: number;
   /** Most datagrams that one `drainReady` delivers. */
   udpDrainDatagrams: number;
   ephemeralLow: number;
@@ -44,6 +48,19 @@ export class Destination {
   src1 = 0;
   src2 = 0;
   src3 = 0;
+  /** The link to leave by, -1 = as the routes say. */
+  linkId = -1;
+  /** Of this datagram alone; -1 = the socket's. */
+  tos = -1;
+  ttl = -1;
+
+  /** As the socket says, from any address, by the routes. */
+  reset(): void {
+    this.anySource = true;
+    this.linkId = -1;
+    this.tos = -1;
+    this.ttl = -1;
+  }
 }
 
 export class UdpLayer {
@@ -65,6 +82,10 @@ export class UdpLayer {
   retryUs = Infinity;
   readonly meta = new UdpMeta();
   readonly to = new Destination();
+  /** The way of a copy for members on this host. */
+  readonly back = new Path();
+  /** The way of the packet that is written now. */
+  via = this.back;
   readonly key = new Int32Array(9);
   /** Octets of queue memory held by all endpoints. */
   memory = 0;
@@ -100,9 +121,9 @@ export interface BindRequest {
 /** A bound endpoint, or EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. */
 export function openEndpoint(udp: UdpLayer, request: BindRequest): Endpoint | Code {
   const { a, b, c, d } = request.address;
-  if (!isUnspecified(a, b, c, d) && udp.ip.addresses.kindOf(a, b, c, d) > DstKind.MULTICAST) {
-    return Code.EADDRNOTAVAIL;
-  }
+  const kind = udp.ip.addresses.kindOf(a, b, c, d);
+  const isOpen = isUnspecified(a, b, c, d) || isMulticast(a, b, c, d);
+  if (!isOpen && kind > DstKind.MULTICAST) return Code.EADDRNOTAVAIL;
   if (udp.live >= udp.config.udpMaxSockets) return Code.ENOBUFS;
   const port = request.port === 0 ? ephemeral(udp, request) : request.port;
   if (port < 0) return Code.EADDRINUSE;
@@ -113,7 +134,10 @@ export function openEndpoint(udp: UdpLayer, request: BindRequest): Endpoint | Co
     releaseSlot(udp, slot);
     return code;
   }
-  const e = new Endpoint(slot, request.sink, binding, udp.config.udpReceiveOctets);
+  const { udpReceiveOctets, udpSendOctets } = udp.config;
+  const isBroadcast = kind === DstKind.BROADCAST;
+  const limits = { udpReceiveOctets, udpSendOctets, isBroadcast };
+  const e = new Endpoint(slot, request.sink, binding, limits);
   udp.endpoints[slot] = e;
   udp.live++;
   return e;
@@ -148,17 +172,20 @@ export function connectEndpoint(udp: UdpLayer, e: Endpoint, to: Address, port: n
   const { binding } = e;
   const family = familyCode(binding, to.a, to.b, to.c);
   if (family !== Code.NONE) return family;
-  const any = isUnspecified(binding.a, binding.b, binding.c, binding.d);
+  const group = isMulticast(to.a, to.b, to.c, to.d);
+  const fixed = group && e.bindsAny ? e.multicastSource : null;
+  const any = e.bindsAny && fixed === null;
   path.dst0 = to.a;
   path.dst1 = to.b;
   path.dst2 = to.c;
   path.dst3 = to.d;
+  path.wantLink = group ? e.multicastLink : -1;
   path.anySource = any;
   if (!any) {
-    path.src0 = binding.a;
-    path.src1 = binding.b;
-    path.src2 = binding.c;
-    path.src3 = binding.d;
+    path.src0 = fixed === null ? binding.a : fixed.a;
+    path.src1 = fixed === null ? binding.b : fixed.b;
+    path.src2 = fixed === null ? binding.c : fixed.c;
+    path.src3 = fixed === null ? binding.d : fixed.d;
   }
   const code = selectPath(udp.ip, path);
   if (code !== Code.NONE) return code;
@@ -168,7 +195,7 @@ export function connectEndpoint(udp: UdpLayer, e: Endpoint, to: Address, port: n
   const holder = udp.flows.find(key, 0);
   if (holder >= 0) return holder === e.slot ? Code.NONE : Code.EADDRINUSE;
   if (e.connected) dropFlow(udp, e);
-  else udp.ports.unbind(binding);
+  else if (!e.bindsGroup) udp.ports.unbind(binding);
   e.flow.set(key);
   udp.flows.insert(key, 0, e.slot);
   udp.connectedPorts.set(binding.port, (udp.connectedPorts.get(binding.port) ?? 0) + 1);
@@ -188,7 +215,7 @@ export function familyCode(binding: Binding, a: number, b: number, c: number): C
 /** Back to hearing everybody. NONE, or EADDRINUSE when the port has a new holder meanwhile. */
 export function disconnectEndpoint(udp: UdpLayer, e: Endpoint): Code {
   if (!e.connected) return Code.ENOTCONN;
-  const code = udp.ports.bind(e.binding);
+  const code = e.bindsGroup ? Code.NONE : udp.ports.bind(e.binding);
   if (code !== Code.NONE) return code;
   dropFlow(udp, e);
   e.connected = false;
@@ -206,8 +233,12 @@ export function releaseQueue(udp: UdpLayer, n: number): void {
 export function closeEndpoint(udp: UdpLayer, e: Endpoint): void {
   if (e.closed) return;
   e.closed = true;
+  if (e.memberships.length > 0) {
+    leaveAll(udp, e);
+    madeWork(udp);
+  }
   if (e.connected) dropFlow(udp, e);
-  else udp.ports.unbind(e.binding);
+  if (!e.connected || e.bindsGroup) udp.ports.unbind(e.binding);
   releaseQueue(udp, e.queue.release());
   udp.live--;
   releaseSlot(udp, e.slot);

@@ -10,6 +10,7 @@ import { type Tx, TxFlag } from '../../src/base/tx.ts';
 import { addAddress, addRoute } from '../../src/ip/configure.ts';
 import * as icmp from '../../src/ip/icmp.ts';
 import * as icmp6 from '../../src/ip/icmp6.ts';
+import * as igmp from '../../src/ip/igmp.ts';
 import { input4 } from '../../src/ip/input4.ts';
 import { input6 } from '../../src/ip/input6.ts';
 import { flushLinks, type IpConfig, IpLayer, Verdict } from '../../src/ip/ip.ts';
@@ -21,33 +22,9 @@ import * as udpInput from '../../src/udp/input.ts';
 import { type UdpConfig, UdpLayer } from '../../src/udp/udp.ts';
 import { type Prefix, parsePrefix } from '../../src/wire/address.ts';
 import { sum } from '../../src/wire/checksum.ts';
+import { IP_CONFIG, UDP_CONFIG } from './knobs.ts';
 
-export const IP_CONFIG: IpConfig = {
-  defaultTtl: 64,
-  icmpRatePerSecond: 1000,
-  icmpBurst: 200,
-  echoBroadcast: false,
-  reassemblyTimeoutMs: 30_000,
-  reassemblyTimeout6Ms: 60_000,
-  reassemblyMaxOctets: 4_194_304,
-  reassemblyMaxOctetsPerSource: 1_048_576,
-  reassemblyMaxFragments: 128,
-  reassemblyMaxDatagrams: 1024,
-  pmtuMin: 552,
-  pmtuExpireMs: 600_000,
-  pmtuMaxEntries: 64,
-  txArenaOctets: 262_144,
-};
-
-export const UDP_CONFIG: UdpConfig = {
-  udpReceiveOctets: 212_992,
-  udpSendOctets: 1_048_576,
-  udpMemoryOctets: 16_777_216,
-  udpMaxSockets: 1024,
-  udpDrainDatagrams: 1024,
-  ephemeralLow: 32_768,
-  ephemeralHigh: 60_999,
-};
+export { IP_CONFIG, UDP_CONFIG } from './knobs.ts';
 
 export interface Sent {
   readonly bytes: Uint8Array;
@@ -333,6 +310,7 @@ export class Bench {
     const rx = this.ip.rx;
     const six = rx.family === 6;
     if (rx.protocol === 17) udpInput.input(this.udp, rx);
+    else if (rx.protocol === 2 && !six) igmp.input(this.ip, rx);
     else if (rx.protocol === (six ? 58 : 1)) {
       const verdict = six ? icmp6.input6(this.ip, rx) : icmp.input(this.ip, rx);
       if (verdict === Verdict.ERROR && this.ip.icmpError.protocol === 17) {
@@ -350,7 +328,7 @@ export class Bench {
       while (this.loopback.shift()) {
         looped = true;
         const rx = this.ip.rx;
-        rx.linkId = 0;
+        rx.linkId = this.loopback.link;
         rx.off = this.loopback.off;
         rx.len = this.loopback.len;
         rx.flags = this.loopback.flags;
