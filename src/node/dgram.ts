@@ -97,7 +97,10 @@ export function makeDgram(ground: Ground): DgramModule {
   }
 
   return {
-    createSocket: (type, listener) => new Socket(type, listener),
+    // A function as Node's is: programs say `new dgram.createSocket` too.
+    createSocket: function createSocket(type, listener) {
+      return new Socket(type, listener);
+    },
     Socket: Socket as unknown as SocketClass,
   };
 }

@@ -7,15 +7,15 @@ import type { Buffer } from 'node:buffer';
 import type * as net from 'node:net';
 import { Code } from '../base/code.ts';
 import type { TcpHandler, TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
-import { State } from '../tcp/state.ts';
 import { errnoError, hostClosed } from './errors.ts';
-import type { Ground, Orphan, Tenant } from './ground.ts';
+import type { Ground, Tenant } from './ground.ts';
+import { LoopHold } from './loop-hold.ts';
 import type { OnRead } from './on-read.ts';
 import { rethrow } from './rethrow.ts';
 
 export type WriteCallback = (error?: Error | null) => void;
 
-export class Edge implements Tenant, Orphan {
+export class Edge implements Tenant {
   readonly ground: Ground;
   readonly socket: net.Socket;
   readonly resource: AsyncResource;
@@ -26,7 +26,8 @@ export class Edge implements Tenant, Orphan {
   over = true;
   /** Its errno, when the program is to hear of it at its next write only. */
   fate = 0;
-  #ended = false;
+  /** The peer has ended, or reading has. */
+  ended = false;
   /** Data may come: the stream has asked for more. */
   reading = false;
   bytesRead = 0;
@@ -48,39 +49,52 @@ export class Edge implements Tenant, Orphan {
   /** As net.Socket has shown them: the remote one is kept after the end, as Node keeps it. */
   local: net.AddressInfo | null = null;
   remote: net.AddressInfo | null = null;
-  /** The attempt that waits for the handle's verdict; set by net-connect.ts. */
+  /** The attempt that waits for the handle's verdict; set by net-attempt.ts. */
   onVerdict: ((code: number) => void) | null = null;
+  #isAsking = false;
   /** Octets queued when the idle timeout last looked. */
   unsentSeen = 0;
   /** Chunks that wait for room in the send buffer, and the callback that is owed for them. */
   readonly #backlog: Uint8Array[] = [];
   #backlogOff = 0;
   #owed: WriteCallback | null = null;
-  #refed = true;
-  #held = false;
   #openTurn = -1;
-  #linger: NodeJS.Timeout | null = null;
+  readonly #hold: LoopHold;
 
   constructor(ground: Ground, socket: net.Socket) {
     this.ground = ground;
     this.socket = socket;
     this.resource = new AsyncResource('PORTSIDE_TCP', { requireManualDestroy: true });
+    this.#hold = new LoopHold(this);
   }
 
   /** The socket has a use for the event loop from here on. */
   activate(): void {
     this.active = true;
     this.ground.enter(this);
-    this.#applyHold();
+    this.#hold.apply();
   }
 
-  attach(handle: TcpSocket): void {
+  attach(handle: TcpSocket, verdict: ((code: number) => void) | null): void {
     this.handle = handle;
+    this.onVerdict = verdict;
     this.over = false;
     this.fate = 0;
-    this.#ended = false;
+    this.ended = false;
+    this.#hold.begin();
     handle.owner = this;
     this.#openTurn = this.ground.driver.turns;
+    this.#hold.apply();
+  }
+
+  /** The host's own lookup is under way; one of the program's keeps the process if it wants. */
+  ask(on: boolean): void {
+    this.#isAsking = on;
+    this.#hold.apply();
+  }
+
+  get connecting(): boolean {
+    return this.#isAsking || this.onVerdict !== null;
   }
 
   /** The connection stands: options that were set before are applied. */
@@ -93,6 +107,7 @@ export class Edge implements Tenant, Orphan {
     if (this.corked) handle.cork();
     if (this.pacingRate > 0) handle.setMaxPacingRate(this.pacingRate);
     this.reading = false;
+    this.#hold.apply();
   }
 
   /** `address()` of a live socket; null without one. */
@@ -158,7 +173,8 @@ export class Edge implements Tenant, Orphan {
   end(): void {
     const socket = this.socket;
     if (socket.destroyed) return;
-    this.#ended = true;
+    this.ended = true;
+    this.#hold.apply();
     this.run(() => {
       socket.push(null);
       socket.read(0);
@@ -168,11 +184,13 @@ export class Edge implements Tenant, Orphan {
   stopReading(): void {
     this.reading = false;
     if (!this.over) this.handle?.pause();
+    this.#hold.apply();
   }
 
   startReading(): void {
     if (this.reading || !this.active) return;
     this.reading = true;
+    this.#hold.apply();
     if (this.onread?.waiting) this.onread.deliverSoon();
     else this.resumeHandle();
   }
@@ -199,8 +217,9 @@ export class Edge implements Tenant, Orphan {
 
   /** Calls `done` as soon as everything put lies in the send buffer: the memory is free again. */
   settle(done: WriteCallback): void {
-    if (this.#backlog.length === 0) done();
-    else this.#owed = done;
+    if (this.#backlog.length > 0) this.#owed = done;
+    this.#hold.apply();
+    if (this.#owed === null) done();
   }
 
   get owing(): boolean {
@@ -241,10 +260,10 @@ export class Edge implements Tenant, Orphan {
   /** The handle's last word. */
   closed(code: number): void {
     this.over = true;
-    this.#dropHold();
     const verdict = this.onVerdict;
+    this.onVerdict = null;
+    this.#hold.apply();
     if (verdict !== null) {
-      this.onVerdict = null;
       this.run(() => verdict(code));
       return;
     }
@@ -256,7 +275,7 @@ export class Edge implements Tenant, Orphan {
 
   #lost(code: number): void {
     if (this.socket.destroyed) return;
-    if (this.#ended && !this.owing) {
+    if (this.ended && !this.owing) {
       // Nobody reads any more: as with the kernel, only a write finds out.
       this.fate = code;
       return;
@@ -268,22 +287,34 @@ export class Edge implements Tenant, Orphan {
   detach(reset: boolean): void {
     this.active = false;
     this.reading = false;
+    this.#isAsking = false;
     this.onread?.clear();
     this.onVerdict = null;
     this.ground.leave(this);
     const handle = this.handle;
-    if (handle === null || this.over) {
-      this.#dropHold();
-      return;
+    if (handle !== null && !this.over) {
+      // What lies in the send buffer still goes out, as from the kernel's; the rest is dropped.
+      this.#backlog.length = 0;
+      // The kernel sends in write(2): what was written goes before a reset here too, a turn later.
+      const resets = reset || handle.readable > 0;
+      if (resets && handle.unsent > 0) setImmediate(() => handle.abort());
+      else if (reset) handle.abort();
+      else handle.close();
     }
-    // What lies in the send buffer still goes out, as from the kernel's; what does not is dropped.
-    this.#backlog.length = 0;
-    if (reset) handle.abort();
-    else handle.close();
-    if (this.over || !this.#held) return;
-    this.#linger = setTimeout(() => this.#dropHold(), this.ground.lingerMs);
-    this.#linger.unref();
-    this.ground.linger(this);
+    this.#hold.finish();
+  }
+
+  /** The socket is to connect anew; what is left of its old connection ends by itself. */
+  renew(): void {
+    if (this.handle !== null) this.handle.owner = null;
+    this.handle = null;
+    this.over = true;
+    this.local = null;
+    this.remote = null;
+    this.bytesRead = 0;
+    this.bytesWritten = 0;
+    this.ref(true);
+    this.activate();
   }
 
   /** Drops an attempt's handle and keeps the socket. */
@@ -299,32 +330,15 @@ export class Edge implements Tenant, Orphan {
     this.over = true;
   }
 
-  /** A destroyed socket holds the loop only while the peer has not acknowledged everything. */
-  relaxed(): boolean {
-    const state = this.handle === null ? State.CLOSED : this.handle.state;
-    const acknowledged = state === State.FIN_WAIT_2 || state === State.TIME_WAIT;
-    if (this.over || acknowledged || state === State.CLOSED) this.#dropHold();
-    return !this.#held;
-  }
-
   ref(on: boolean): void {
-    this.#refed = on;
-    if (this.active) this.#applyHold();
+    this.#hold.ref(on);
   }
 
-  #applyHold(): void {
-    if (this.#refed === this.#held) return;
-    this.#held = this.#refed;
-    if (this.#held) this.ground.driver.hold();
-    else this.ground.driver.release();
-  }
-
-  #dropHold(): void {
-    if (this.#linger !== null) clearTimeout(this.#linger);
-    this.#linger = null;
-    if (!this.#held || this.active) return;
-    this.#held = false;
-    this.ground.driver.release();
+  /** FIN behind what has been put. */
+  shutdown(): void {
+    if (this.over) return;
+    this.handle?.shutdown();
+    this.#hold.finish();
   }
 
   // --- Tenant ------------------------------------------------------------------------------

@@ -89,10 +89,9 @@ export function open(
       ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
       ...(target.localPort === undefined ? {} : { localPort: target.localPort }),
     });
-    edge.attach(handle);
+    edge.attach(handle, verdict);
     // ::ffff:a.b.c.d asks for IPv4 in the words of IPv6, and is shown in them.
     edge.mapped = family === 6 && handle.family === 4;
-    edge.onVerdict = verdict;
   } catch (error) {
     if (!(error instanceof CodeError)) throw error;
     const local = `${target.localAddress ?? wildcard}:${target.localPort ?? 0}`;

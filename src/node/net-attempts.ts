@@ -37,6 +37,7 @@ export class Attempts {
   start(lookup: Lookup, how: LookupOptions): void {
     const edge = this.#edge;
     lookup(this.#target.host, { ...how, all: true }, (error, found) => {
+      edge.ask(false);
       if (edge.socket.connecting) edge.run(() => this.#found(error, found));
     });
   }

@@ -99,7 +99,10 @@ function startConnect(edge: Edge, options: ConnectOptions): void {
   }
   const lookup = (options.lookup as Lookup | undefined) ?? edge.ground.lookup;
   const how = lookupOptions(options);
-  if (options.lookup == null) checkFamily(how.family);
+  if (options.lookup == null) {
+    checkFamily(how.family);
+    edge.ask(true);
+  }
   (edge.socket as unknown as Inner)._host = target.host;
   const oneFamily = how.family === 4 || how.family === 6;
   if (several && !oneFamily && target.localAddress === undefined) {
@@ -143,6 +146,7 @@ function checkFamily(family: unknown): void {
 function lookupOne(edge: Edge, target: Target, lookup: Lookup, how: LookupOptions): void {
   const socket = edge.socket;
   lookup(target.host, how, (error, address, family) => {
+    edge.ask(false);
     edge.run(() => {
       socket.emit('lookup', error as Error, address as string, family as number, target.host);
       if (!socket.connecting) return;

@@ -210,7 +210,7 @@ function welcome(listen: ListenHandle, s: TcpSocket): void {
   edge.noDelay = inner.noDelay;
   edge.keepAlive = inner.keepAlive;
   edge.keepAliveSeconds = inner.keepAliveInitialDelay;
-  edge.attach(s);
+  edge.attach(s, null);
   edge.mapped = listen.core?.family === 6;
   s.handler = edgeHandler;
   edge.activate();

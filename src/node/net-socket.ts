@@ -109,14 +109,7 @@ export class SocketBody extends net.Socket {
     if (this.write !== net.Socket.prototype.write) this.write = net.Socket.prototype.write;
     if (!edge.active) {
       self._undestroy();
-      edge.local = null;
-      edge.remote = null;
-      edge.handle = null;
-      edge.over = true;
-      edge.bytesRead = 0;
-      edge.bytesWritten = 0;
-      edge.ref(true);
-      edge.activate();
+      edge.renew();
     }
     self._unrefTimer();
     self.connecting = true;
@@ -176,7 +169,7 @@ export class SocketBody extends net.Socket {
       callback();
       return;
     }
-    if (!edge.over) edge.handle?.shutdown();
+    edge.shutdown();
     setImmediate(() => edge.run(callback));
   }
 

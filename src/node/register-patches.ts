@@ -200,7 +200,14 @@ function patchTls(patches: Patches, place: Place): void {
       const socket = net.connect(raw as unknown as net.NetConnectOpts);
       const rest = callback === null ? [] : [callback];
       const all = [{ ...options, socket }, ...rest] as never;
-      const secure = original.apply(undefined as never, all) as tls.TLSSocket;
+      let secure: tls.TLSSocket;
+      try {
+        secure = original.apply(undefined as never, all) as tls.TLSSocket;
+      } catch (error) {
+        // Node checks what is left of the options before it connects.
+        socket.destroy();
+        throw error;
+      }
       if (options.timeout) secure.setTimeout(options.timeout);
       return secure;
     };
