@@ -6,6 +6,7 @@
 import { Code, CodeError } from '../base/code.ts';
 import { synRoom } from '../tcp/fast-open.ts';
 import { State } from '../tcp/state.ts';
+import { Cork } from '../tcp/tcb.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
 import { applyLate, applyNow, openOptions, type StreamOptions } from './stream-options.ts';
 import type { TcpInfo } from './tcp-info.ts';
@@ -144,9 +145,10 @@ export class StreamSocket {
     const riding = s.tcb.synPending || s.tcb.fastOpened;
     if (!this.#connected && !riding && !this.#closed) return Code.EAGAIN;
     try {
-      if (o.more === true) s.cork();
+      const t = s.tcb;
+      if (t.corked >= Cork.HELD) t.corked = o.more === true ? Cork.HELD_MORE : Cork.HELD;
+      else t.corked = o.more === true ? Cork.MORE : Cork.NONE;
       const n = o.urgent === true ? s.sendUrgent(u8) : s.send(u8);
-      if (o.more !== true && this.#options.cork !== true && s.tcb.corked) s.uncork();
       return n === 0 && u8.length > 0 ? Code.EAGAIN : n;
     } catch (error) {
       return errnoOf(error);
@@ -247,6 +249,7 @@ export class StreamSocket {
   set(o: Partial<StreamOptions>): void {
     // spread, not assign: a key `__proto__` of untrusted options stays a key
     this.#options = { ...this.#options, ...o };
+    this.#server?.adjust({ ...openOptions(this.#options), fastOpen: this.#options.fastOpen });
     if (this.#socket !== null) applyNow(this.#socket, o, this.#options);
   }
 

@@ -34,6 +34,10 @@ export interface TcpInfo {
   sacked: number;
   lost: number;
   retrans: number;
+  /** Milliseconds since; of a connection without any, since it was established. */
+  last_data_sent: number;
+  last_data_recv: number;
+  last_ack_recv: number;
   total_retrans: number;
   rtt: number;
   rttvar: number;
@@ -72,6 +76,7 @@ const CA_NAMES = ['open', 'disorder', 'cwr', 'recovery', 'loss'];
 export function tcpInfo(t: Tcb): TcpInfo {
   const total = (i: number): number => t.times[t.at + i] as number;
   const infinite = 0x7fffffff;
+  const since = (us: number): number => Math.floor((t.layer.ip.nowUs - us) / 1000);
   return {
     state: stateName(t.state),
     ca_state: CA_NAMES[t.ca] ?? CA_NAMES[Ca.OPEN] ?? 'open',
@@ -98,6 +103,9 @@ export function tcpInfo(t: Tcb): TcpInfo {
     sacked: t.sackedOut,
     lost: t.lostOut,
     retrans: t.retransOut,
+    last_data_sent: since(t.lastDataOutUs || t.lastDataInUs),
+    last_data_recv: since(t.lastDataInUs),
+    last_ack_recv: since(t.lastAckInUs || t.lastDataInUs),
     total_retrans: total(Total.RETRANS),
     rtt: Math.round(t.srttUs),
     rttvar: Math.round(t.mdevUs / 4),

@@ -81,9 +81,13 @@ export class TcpServer implements ListenerUser {
   handler: ServerHandler;
   readonly layer: TcpLayer;
   #listener: Listener | null = null;
+  /** What children get: a copy of what listen was told, and of what came later. */
+  readonly #inherited: ListenOptions;
 
-  constructor(layer: TcpLayer, o: ListenOptions) {
+  constructor(layer: TcpLayer, told: ListenOptions) {
+    const o = { ...told };
     this.layer = layer;
+    this.#inherited = o;
     this.handler = o.handler;
     if (o.prefix !== undefined) {
       this.#listener = this.#listenPrefix(o, o.prefix);
@@ -146,6 +150,14 @@ export class TcpServer implements ListenerUser {
     listener.maxSegment = Math.max(0, o.maxSegment ?? 0);
     listener.gated = o.handler.gate !== undefined;
     listener.balance = o.balance ?? null;
+  }
+
+  /** Other options for the connections to come. */
+  adjust(o: Partial<ListenOptions>): void {
+    const listener = this.#listener;
+    if (listener === null) return;
+    Object.assign(this.#inherited, o);
+    this.#configure(listener, this.#inherited);
   }
 
   get listening(): boolean {

@@ -8,7 +8,7 @@ import { sendRoom } from '../tcp/memory.ts';
 import { queueOf } from '../tcp/outgoing.ts';
 import { MAX_QUICK_ACKS } from '../tcp/receive.ts';
 import { State } from '../tcp/state.ts';
-import { AckWish, type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
+import { AckWish, Cork, type Tcb, type TcpUser, Total } from '../tcp/tcb.ts';
 import type { TcpLayer } from '../tcp/tcp.ts';
 import { startKeepAlive } from '../tcp/timers.ts';
 import * as user from '../tcp/user.ts';
@@ -221,17 +221,17 @@ export class TcpSocket implements TcpUser {
 
   /** Small segments wait until uncork(), or 200 ms (Linux's TCP_CORK). */
   cork(): void {
-    this.tcb.corked = true;
+    this.tcb.corked = Cork.HELD;
   }
 
   uncork(): void {
-    this.tcb.corked = false;
+    this.tcb.corked = this.tcb.corked === Cork.HELD_MORE ? Cork.OPEN : Cork.NONE;
     if (!this.#closed) user.queued(this.tcb);
   }
 
   setNoDelay(on = true): void {
     this.tcb.noDelay = on;
-    if (on && !this.#closed) user.queued(this.tcb);
+    if (on && !this.#closed) user.push(this.tcb);
   }
 
   /** Changes the congestion controller, also of a running connection. */

@@ -100,6 +100,10 @@ const TCP: TcpConfig = {
   challengeGapMs: 0, // Linux tcp_invalid_ratelimit
   rfc1337: true, // RFC 1337 §3; Linux tcp_rfc1337 0
   fillWindow: false, // RFC 9293 §3.8.6.2.1; Linux tcp_mss_split_point fills it
+  finAckAtOnce: true, // RFC 9293 §3.8.6.3 lets it wait; Linux does
+  hurriedAcks: false, // Linux tcp_cleanup_rbuf
+  wholeSegments: false, // RFC 9293 §3.10.7.4 trims to the window; Linux tcp_sequence
+  synLinear: 0, // RFC 6298 §5.5; Linux tcp_syn_linear_timeouts 4
   rstPerSecond: 5000, // answers to segments without a connection
   ofoMaxRanges: 1024, // out-of-order ranges of one connection
   gsoMaxOctets: 65_535, // of one super-segment with its headers

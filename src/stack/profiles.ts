@@ -26,6 +26,10 @@ export const profiles = {
       challengeGapMs: 500, // tcp_invalid_ratelimit
       rfc1337: false, // tcp_rfc1337
       fillWindow: true, // tcp_mss_split_point
+      finAckAtOnce: false, // tcp_fin
+      hurriedAcks: true, // tcp_cleanup_rbuf
+      wholeSegments: true, // tcp_sequence
+      synLinear: 4, // tcp_syn_linear_timeouts
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

@@ -81,6 +81,7 @@ export function segmentInSynSent(t: Tcb, rx: Rx): Verdict {
   synAcked(t, rx);
   t.sndScale = scale;
   t.opened = true;
+  t.lastDataInUs = t.layer.ip.nowUs;
   if (t.finQueued) setState(t, State.FIN_WAIT_1);
   t.ackWish = AckWish.NOW;
   t.quickAcks = 16;

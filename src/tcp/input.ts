@@ -321,6 +321,7 @@ function establish(t: Tcb, rx: Rx): boolean {
   setState(t, State.ESTABLISHED);
   if (t.finQueued) setState(t, State.FIN_WAIT_1);
   t.opened = true;
+  t.lastDataInUs = layer.ip.nowUs;
   t.sndWnd = rx.segWnd * 2 ** t.sndScale;
   t.maxWnd = Math.max(t.maxWnd, t.sndWnd);
   t.sndWl1 = rx.segSeq;

@@ -25,7 +25,7 @@ import { burstLimit, mustWait, notePaced } from './pacing.ts';
 import { checkAppLimited, stampSent } from './rate.ts';
 import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
-import { AckWish, Ca, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
+import { AckWish, Ca, Cork, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
 import { armProbe } from './timers.ts';
 import { announceWindow } from './window.ts';
 
@@ -235,7 +235,7 @@ function nextLength(t: Tcb): number {
 /** Nagle in Minshall's form: one small segment in flight at a time; cork holds every small one. */
 function holds(t: Tcb, tail: number): boolean {
   if (t.finQueued) return false;
-  if (t.corked) return true;
+  if (t.corked >= Cork.MORE) return true;
   if (t.noDelay || t.packetsOut === 0) return false;
   if (tail >= t.mss) return false;
   return seq.gt(t.sndSml, t.sndUna) && seq.le(t.sndSml, t.sndNxt);
@@ -247,6 +247,7 @@ export function outputNew(t: Tcb, budget: number): boolean {
   t.cwndLimited = false;
   const before = t.sndNxt;
   const more = sendRounds(t, budget);
+  if (t.corked === Cork.MORE) t.corked = Cork.OPEN;
   if (!more) checkAppLimited(t);
   validateCwnd(t, t.sndNxt !== before);
   return more;
@@ -298,7 +299,8 @@ function sendNext(t: Tcb, len: number, fin: boolean, last: boolean): void {
   if (t.packetsOut === 0 && t.lastDataOutUs > 0)
     t.controller.restart(t, t.layer.ip.nowUs - t.lastDataOutUs);
   let flags: number = Flag.ACK;
-  if (len > 0 && (last || pushes(t, len))) flags |= Flag.PSH;
+  const ends = last && (t.corked === Cork.NONE || t.corked === Cork.HELD);
+  if (len > 0 && (ends || pushes(t, len))) flags |= Flag.PSH;
   if (fin) flags |= Flag.FIN;
   const sent = emit(t, start, len, flags);
   const whole = sent === len;

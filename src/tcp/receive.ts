@@ -20,10 +20,13 @@ import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { clearTimer, type TcpLayer, Timer, timerArmed, wake } from './tcp.ts';
 import { armDelayedAck } from './timers.ts';
-import { adjustSpace, growWindow, measureReceiverRtt, widenBehindHole } from './window.ts';
+import { adjustSpace, growWindow, measureReceiverRtt, unread, widenBehindHole } from './window.ts';
 
 /** Quick acknowledgments at the start and after trouble (Linux's TCP_MAX_QUICKACKS). */
 export const MAX_QUICK_ACKS = 16;
+
+/** Marks of a segment that may be shorter than the peer's others. */
+const END_OF_WRITE = Flag.PSH | Flag.FIN | Flag.URG;
 
 /** Takes the segment's octets and FIN. The caller has found it acceptable and its ACK good. */
 export function takeText(t: Tcb, rx: Rx): Verdict {
@@ -46,10 +49,12 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
   const room = seq.diff(t.rcvWup + Math.max(t.rcvWnd, 0), start);
   let whole = true;
   if (len > room) {
-    // beyond the window: the front may be used, the rest is dropped
     if (room <= 0) return beyondWindow(t, rx);
-    len = room;
-    whole = false;
+    if (!layer.config.wholeSegments) {
+      // beyond the window: the front may be used, the rest is dropped
+      len = room;
+      whole = false;
+    } else if (unread(t) > 0) return beyondWindow(t, rx);
   }
   if (t.finKnown && seq.gt((start + len) | 0, t.finSeq)) {
     // octets behind the peer's own FIN: nothing that an honest peer sends
@@ -282,7 +287,12 @@ function takeFin(t: Tcb): void {
   t.finReceived = true;
   if (t.ofo !== null) t.ofo.clear(); // octets behind the end of the stream are nobody's
   t.rcvNxt = (t.rcvNxt + 1) | 0;
-  t.ackWish = AckWish.NOW;
+  const lazy = t.state === State.ESTABLISHED && !t.layer.config.finAckAtOnce;
+  if (lazy) {
+    // the program's own FIN will carry it, and nobody waits for news of duplicates any more
+    t.pingPong = true;
+    t.hasDsack = false;
+  } else t.ackWish = AckWish.NOW;
   // RFC 9293 §3.10.7.4, eighth: check the FIN bit
   if (t.state === State.ESTABLISHED) setState(t, State.CLOSE_WAIT);
   else if (t.state === State.FIN_WAIT_1) setState(t, State.CLOSING);
@@ -306,19 +316,27 @@ function scheduleAck(t: Tcb, rx: Rx, len: number, fin: boolean): void {
   const now = t.layer.ip.nowUs;
   const wire = rx.gsoSize > 0 && len > rx.gsoSize ? Math.ceil(len / rx.gsoSize) : 1;
   const size = rx.gsoSize > 0 ? Math.min(rx.gsoSize, len) : len;
-  if (size > t.rcvMss || (size >= 88 && t.rcvMss === 536)) t.rcvMss = Math.min(size, t.advMss);
-  adaptInterval(t);
-  t.lastDataInUs = now;
-  if (len > 0) t.unacked += wire;
+  // the end of a write says nothing of the segments that the peer sends
+  const small = size >= 88 && t.rcvMss === 536 && (rx.segFlags & END_OF_WRITE) === 0;
+  if (size > t.rcvMss || small) t.rcvMss = Math.min(size, t.advMss);
+  if (len > 0) {
+    adaptInterval(t);
+    t.lastDataInUs = now;
+    t.unacked += wire;
+  }
   wake(t, Ready.OUTPUT);
-  if (t.ackWish === AckWish.NOW || fin || t.hasDsack || (t.ofo !== null && t.ofo.size > 0)) {
+  const urgent = fin && (t.layer.config.finAckAtOnce || t.atoUs === 0 || t.rcvWnd === 0);
+  if (t.ackWish === AckWish.NOW || urgent || t.hasDsack || (t.ofo !== null && t.ofo.size > 0)) {
     t.ackWish = AckWish.NOW;
     return;
   }
   // SHLD-19: at least every second full segment; a stretch of small ones waits for the timer
-  const full = t.unacked >= 2 && size >= Math.min(t.rcvMss, 1 << 30);
+  const second = t.unacked >= 2 && size >= t.rcvMss;
+  const full = second || (t.layer.config.hurriedAcks && seq.diff(t.rcvNxt, t.rcvWup) > t.rcvMss);
   const quick = t.quickAcks > 0 && !t.pingPong;
-  t.ackWish = full || quick ? AckWish.NOW : AckWish.DELAYED;
+  if (full || quick) t.ackWish = AckWish.NOW;
+  else if (size < t.rcvMss || (rx.segFlags & Flag.PSH) !== 0) t.ackWish = AckWish.PUSHED;
+  else if (t.ackWish === AckWish.NONE) t.ackWish = AckWish.DELAYED;
 }
 
 /** The delay follows the gaps between segments (Linux's ato), within the knobs' bounds. */
@@ -337,7 +355,8 @@ function adaptInterval(t: Tcb): void {
 
 /** After the drain: an acknowledgment that may wait gets its timer, one that has gone clears it. */
 export function settleAckTimer(t: Tcb): void {
-  if (t.ackWish === AckWish.DELAYED) armDelayedAck(t);
+  const waits = t.ackWish === AckWish.DELAYED || t.ackWish === AckWish.PUSHED;
+  if (waits) armDelayedAck(t);
   else if (timerArmed(t, Timer.DELACK)) clearTimer(t, Timer.DELACK);
 }
 

@@ -41,7 +41,14 @@ export const Ready = {
 } as const;
 
 /** How much an acknowledgment wants to go out. */
-export const AckWish = { NONE: 0, DELAYED: 1, NOW: 2 } as const;
+/** PUSHED: it may wait, but only until the program has read what came. */
+export const AckWish = { NONE: 0, DELAYED: 1, NOW: 2, PUSHED: 3 } as const;
+
+/**
+ * What holds small segments back: MORE (MSG_MORE) for one pass of output, HELD (TCP_CORK), or both.
+ * OPEN holds nothing any more, but what is queued last is no end of a write: no PSH.
+ */
+export const Cork = { NONE: 0, OPEN: 1, MORE: 2, HELD: 3, HELD_MORE: 4 } as const;
 
 /** Congestion states (as Linux's TCP_CA_*): what the sender believes of the path. */
 export const Ca = { OPEN: 0, DISORDER: 1, CWR: 2, RECOVERY: 3, LOSS: 4 } as const;
@@ -122,7 +129,8 @@ export class Tcb extends TcbFlags {
   wantedMss = 0;
   sndBuf = 0;
   noDelay = false;
-  corked = false;
+  /** Cork.* */
+  corked = 0;
   /** End of the last segment smaller than mss, for Minshall's variant of Nagle. */
   sndSml = 0;
 

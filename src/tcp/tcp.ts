@@ -64,6 +64,14 @@ export interface TcpConfig {
   rfc1337: boolean;
   /** A part of a segment may fill the window when Nagle allows it. */
   fillWindow: boolean;
+  /** A FIN is acknowledged at once, and duplicates in front of it are told. */
+  finAckAtOnce: boolean;
+  /** One that waits for more than a segment's octets goes, and one that the program's read ends. */
+  hurriedAcks: boolean;
+  /** A segment beyond the window counts whole when nothing is unread, else not at all. */
+  wholeSegments: boolean;
+  /** So many SYNs are repeated after the initial timeout each, and the timeout doubles behind. */
+  synLinear: number;
   rstPerSecond: number;
   ofoMaxRanges: number;
   gsoMaxOctets: number;

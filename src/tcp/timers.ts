@@ -18,7 +18,7 @@ import { retransmit, retransmitLost } from './retransmit.ts';
 import { backedOff } from './rtt.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { State } from './state.ts';
-import { AckWish, Ca, Ready, Rexmit, type Tcb } from './tcb.ts';
+import { AckWish, Ca, Cork, Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
 
@@ -71,7 +71,7 @@ export function armProbe(t: Tcb): void {
   if (seq.diff(t.sndEnd, t.sndNxt) <= 0 && !(t.finQueued && !t.finSent)) return;
   if (seq.diff(t.sndUna + t.sndWnd, t.sndNxt) >= seq.diff(t.sndEnd, t.sndNxt) && t.sndWnd > 0) {
     // held by Nagle or cork, not by the window: a cork holds for one timeout at most, as on Linux
-    if (!t.corked) return;
+    if (t.corked < Cork.MORE) return;
   }
   t.rexmit = Rexmit.PROBE;
   t.rtoStartUs = t.layer.ip.nowUs;
@@ -244,14 +244,14 @@ function onSynTimeout(t: Tcb): void {
   const c = t.layer.config;
   const passive = t.state === State.SYN_RCVD;
   const own = t.limits === null ? 0 : t.limits.synRetries;
-  const most = own > 0 ? own : passive ? c.synAckRetries : c.synRetries;
+  const most = passive ? own || c.synAckRetries : (own || c.synRetries) + c.synLinear;
   if (t.retransmits >= most) {
     if (!passive) count(t.layer.ip, Ctr.TcpAttemptFails);
     fail(t, t.softError !== 0 ? t.softError : Code.ETIMEDOUT);
     return;
   }
   t.retransmits++;
-  t.backoff++;
+  if (passive || t.retransmits > c.synLinear) t.backoff++;
   count(t.layer.ip, Ctr.TcpExtTCPTimeouts);
   count(t.layer.ip, Ctr.TcpExtTCPSynRetrans);
   t.synRetransmits++;
@@ -305,7 +305,7 @@ function sentOverride(t: Tcb): boolean {
   if (seq.diff(t.sndUna + t.sndWnd, t.sndNxt) <= 0) return false;
   const before = t.sndNxt;
   const { corked, noDelay, maxWnd } = t;
-  t.corked = false;
+  t.corked = Cork.NONE;
   t.noDelay = true;
   t.maxWnd = 1;
   outputNew(t, 1);

@@ -10,16 +10,19 @@ import { destroy, fail, releaseReceiving, setState } from './close.ts';
 import { openActive } from './connect.ts';
 import { bindingOf, ephemeralPort } from './isn.ts';
 import { Listener, type ListenerUser } from './listen.ts';
-import { sendAck, sendReset } from './output.ts';
+import { refreshPath } from './mss.ts';
+import { outputNew, sendAck, sendReset } from './output.ts';
 import { consumed } from './receive.ts';
-import { State, sends } from './state.ts';
-import { AckWish, Ready, type Tcb } from './tcb.ts';
+import { State, sends, transmits } from './state.ts';
+import { AckWish, Cork, Ready, type Tcb } from './tcb.ts';
 import { allocate, type TcpLayer, vacate, wake } from './tcp.ts';
 import { startLinger } from './time-wait.ts';
 import { unread, windowOpened } from './window.ts';
 
 /** Most listeners for whole prefixes: each is asked for every SYN to a port without a holder. */
 const MOST_PREFIXES = 64;
+/** Super-segments of one push. */
+const PUSH_BUDGET = 64;
 
 /**
  * Opens actively. The caller has set `t.path` (destination, perhaps source) and `t.remotePort`,
@@ -118,6 +121,18 @@ export function unlisten(layer: TcpLayer, listener: Listener): void {
 /** Queued octets were added: send in the next drain. */
 export function queued(t: Tcb): void {
   wake(t, Ready.OUTPUT);
+}
+
+/** What is queued goes now, whatever holds small segments back (TCP_NODELAY under TCP_CORK). */
+export function push(t: Tcb): void {
+  if (t.corked >= Cork.MORE && transmits(t.state)) {
+    const held = t.corked;
+    t.corked = held === Cork.HELD ? Cork.NONE : Cork.OPEN;
+    refreshPath(t);
+    outputNew(t, PUSH_BUDGET);
+    if (held !== Cork.MORE) t.corked = held;
+  }
+  queued(t);
 }
 
 /** CLOSE of the sending half: FIN behind what is queued. */

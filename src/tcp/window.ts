@@ -50,8 +50,18 @@ export function selectWindow(t: Tcb): number {
   return Math.min((left + unit - 1) & ~(unit - 1), max);
 }
 
-/** The program has read: an ACK goes when the window has opened by enough to matter. */
+/**
+ * The program has read: an ACK goes when the window has opened by enough to matter, and with
+ * `hurriedAcks` when one waits for more than a segment, or for the end of what a peer has pushed.
+ */
 export function windowOpened(t: Tcb): void {
+  if (t.layer.config.hurriedAcks && t.ackWish !== AckWish.NONE) {
+    const pushed = t.ackWish === AckWish.PUSHED && !t.pingPong && unread(t) === 0;
+    if (pushed || seq.diff(t.rcvNxt, t.rcvWup) > t.rcvMss) {
+      t.ackWish = AckWish.NOW;
+      return;
+    }
+  }
   const left = Math.max(0, seq.diff(t.rcvWup + t.rcvWnd, t.rcvNxt));
   if (left * 2 > t.rcvBuf) return;
   const now = selectWindow(t);

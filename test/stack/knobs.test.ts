@@ -79,7 +79,7 @@ interface Row {
 
 const ROWS: Readonly<Record<string, Row>> = {
   synRetries: {
-    begin: `${CONNECT}${SYNS}\n`,
+    begin: `--knob=tcp.synLinear=0${CONNECT}${SYNS}\n`,
     standard: '+64 > S 0:0(0) <...>',
     linux: '+65 getsockopt(3, SOL_SOCKET, SO_ERROR, [ETIMEDOUT], [4]) = 0',
   },
@@ -115,6 +115,40 @@ const ROWS: Readonly<Record<string, Row>> = {
     begin: OVERTAKEN,
     standard: '+0 > . 1:1(0) ack 11 <...>',
     linux: '+0~+.05 > . 1:1(0) ack 21 <...>',
+  },
+  finAckAtOnce: {
+    begin: `${OPEN}
+      +0 < P. 1:1001(1000) ack 1 win 257
+      +0 > . 1:1(0) ack 1001
+      +.01 < F. 1001:1001(0) ack 1 win 257\n`,
+    standard: '+0 > . 1:1(0) ack 1002',
+    linux: '+.04 > . 1:1(0) ack 1002',
+  },
+  hurriedAcks: {
+    begin: `${OPEN}
+      +0 setsockopt(4, SOL_TCP, TCP_QUICKACK, [0], 4) = 0
+      +.01 < P. 1:1001(1000) ack 1 win 257
+      +0 < P. 1001:1101(100) ack 1 win 257\n`,
+    standard: '+.04 > . 1:1(0) ack 1101',
+    linux: '+0 > . 1:1(0) ack 1101',
+  },
+  wholeSegments: {
+    begin: `
+      0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+      +0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [10000], 4) = 0
+      +0 bind(3, ..., ...) = 0
+      +0 listen(3, 1) = 0
+      +0 < S 0:0(0) win 32792 <mss 1000>
+      +0 > S. 0:0(0) ack 1 win 8760 <mss 1460>
+      +.1 < . 1:1(0) ack 1 win 257
+      +0 < P. 1:12001(12000) ack 1 win 257\n`,
+    standard: '+0 > . 1:1(0) ack 8761',
+    linux: '+0 > . 1:1(0) ack 12001',
+  },
+  synLinear: {
+    begin: `${CONNECT}+1 > S 0:0(0) <...>\n`,
+    standard: '+2 > S 0:0(0) <...>',
+    linux: '+1 > S 0:0(0) <...>',
   },
   probeMinMs: {
     begin: `${OPEN}

@@ -64,18 +64,22 @@ describe('linux', () => {
     );
   });
 
-  test('a SYN is sent seven times in 127 s and given up (Linux tcp_syn_retries)', () => {
+  test('a SYN is sent eleven times in 131 s and given up (Linux tcp_syn_linear_timeouts)', () => {
     runScript(
       `
       0 connect 80
       0 > S 0:0(0) <...>
       1 > S 0:0(0) <...>
+      2 > S 0:0(0) <...>
       3 > S 0:0(0) <...>
+      4 > S 0:0(0) <...>
+      5 > S 0:0(0) <...>
       7 > S 0:0(0) <...>
-      15 > S 0:0(0) <...>
-      31 > S 0:0(0) <...>
-      63 > S 0:0(0) <...>
-      128 > nothing
+      11 > S 0:0(0) <...>
+      19 > S 0:0(0) <...>
+      35 > S 0:0(0) <...>
+      67 > S 0:0(0) <...>
+      132 > nothing
       +0 expect closed ETIMEDOUT
     `,
       { config: profile('linux'), toleranceMs: 400 },

@@ -95,6 +95,7 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   tcp_rto_max_ms: number('rtoMaxMs'),
   tcp_sack: flag('sack'),
   tcp_slow_start_after_idle: flag('idleRestart'),
+  tcp_syn_linear_timeouts: number('synLinear'),
   tcp_syn_retries: number('synRetries'),
   tcp_synack_retries: number('synAckRetries'),
   tcp_syncookies: flag('synCookies'),
