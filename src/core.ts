@@ -22,6 +22,21 @@ export { copyPacket, packetLen } from './link/packet.ts';
 export { Cable, type CableOptions, type PairEnd } from './link/pair.ts';
 export { startChargen } from './services/chargen.ts';
 export { startDiscard } from './services/discard.ts';
+export {
+  DNS_DEFAULTS,
+  type DnsCode,
+  type DnsConfig,
+  type DnsReply,
+  type DnsServer,
+  DnsStats,
+} from './services/dns/config.ts';
+export { HostsTable } from './services/dns/hosts.ts';
+export {
+  type LookupReply,
+  type LookupRequest,
+  lookup as dnsLookup,
+} from './services/dns/lookup.ts';
+export { DnsResolver, type ResolverOptions } from './services/dns/resolver.ts';
 export { startEcho } from './services/echo.ts';
 export { type Iperf3Options, startIperf3 } from './services/iperf3.ts';
 export { SERVICES, type ServiceName, serviceName, servicePort } from './services/names.ts';

@@ -5,6 +5,8 @@ export { hasAddon } from './node/addon.ts';
 export { type Clock, SystemClock } from './node/clock.ts';
 export { defaultHost } from './node/default-host.ts';
 export type { DgramModule } from './node/dgram.ts';
+export type { DnsModule } from './node/dns.ts';
+export type { DnsOptions } from './node/dns-options.ts';
 export {
   type FromTuntapOptions,
   fromTuntap,

@@ -40,6 +40,7 @@ describe('package.json', () => {
     expect(Object.keys(exported)).toEqual([
       '.',
       './dgram',
+      './dns',
       './net',
       './register',
       './core',
@@ -104,7 +105,8 @@ describe('the built package', () => {
 
   it('gives import and require the same classes from every door', () => {
     const program = `
-      const doors = ['portside', 'portside/core', 'portside/sim', 'portside/net', 'portside/dgram'];
+      const doors = ['portside', 'portside/core', 'portside/sim', 'portside/net', 'portside/dgram',
+        'portside/dns'];
       const differing = [];
       Promise.all(doors.map((door) => import(door))).then((imported) => {
         doors.forEach((door, i) => {

@@ -70,12 +70,17 @@ export function listenError(errno: number, address?: string, port?: number): Sys
   return error;
 }
 
-const EAI_NONAME = -3008;
+/** libuv's UV_EAI_NONAME, which Node calls ENOTFOUND, and UV_EAI_AGAIN. */
+const NAME_ERRNO = { ENOTFOUND: -3008, EAI_AGAIN: -3001 } as const;
 
-/** `getaddrinfo ENOTFOUND name`. */
-export function notFoundError(hostname: string): SystemError {
-  const error = systemError(`getaddrinfo ENOTFOUND ${hostname}`, EAI_NONAME, 'getaddrinfo');
-  error.code = 'ENOTFOUND';
+/** `getaddrinfo ENOTFOUND name`, `getnameinfo EAI_AGAIN 192.0.2.1`. */
+export function nameError(
+  code: keyof typeof NAME_ERRNO,
+  syscall: 'getaddrinfo' | 'getnameinfo',
+  hostname: string,
+): SystemError {
+  const error = systemError(`${syscall} ${code} ${hostname}`, NAME_ERRNO[code], syscall);
+  error.code = code;
   error.hostname = hostname;
   return error;
 }

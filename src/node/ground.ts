@@ -1,10 +1,9 @@
 // What the sockets of one host stand on: its stack, its driver, and who is to be told at the end.
 
-import { isIP } from 'node:net';
 import type { Stack } from '../stack/stack.ts';
 import { Delivery } from './delivery.ts';
 import type { Driver } from './driver.ts';
-import { notFoundError, type SystemError } from './errors.ts';
+import { hostClosed, type SystemError } from './errors.ts';
 
 export interface LookupAddress {
   address: string;
@@ -15,6 +14,8 @@ export interface LookupOptions {
   family?: number | undefined;
   hints?: number | undefined;
   all?: boolean | undefined;
+  /** In which order the families come; default `dns.getDefaultResultOrder()`. */
+  order?: string | undefined;
 }
 
 export type LookupCallback = (
@@ -45,8 +46,10 @@ export class Ground {
   readonly driver: Driver;
   readonly delivery = new Delivery();
   readonly tenants = new Set<Tenant>();
-  /** Names other than localhost, when the program gave a resolver. */
-  readonly resolver: Lookup | null;
+  /** The default `lookup` of this host's sockets; the host sets it. */
+  lookup: Lookup = (_hostname, _options, callback) => {
+    process.nextTick(callback, hostClosed(), undefined);
+  };
   closed = false;
   /** Told when a tenant has left a closing host. */
   onLeave: (() => void) | null = null;
@@ -62,10 +65,9 @@ export class Ground {
     if (this.onLeave !== null) this.onLeave();
   };
 
-  constructor(stack: Stack, driver: Driver, resolver: Lookup | null) {
+  constructor(stack: Stack, driver: Driver) {
     this.stack = stack;
     this.driver = driver;
-    this.resolver = resolver;
   }
 
   enter(tenant: Tenant): void {
@@ -85,34 +87,4 @@ export class Ground {
   leave(tenant: Tenant): void {
     if (this.tenants.delete(tenant) && this.onLeave !== null) this.onLeave();
   }
-
-  /** The default `lookup`: literals and localhost here, the rest by the program's resolver. */
-  readonly lookup: Lookup = (hostname, options, callback) => {
-    const literal = isIP(hostname);
-    if (literal === 0 && !isLocalhost(hostname)) {
-      if (this.resolver !== null) this.resolver(hostname, options, callback);
-      else process.nextTick(callback, notFoundError(hostname), undefined, undefined);
-      return;
-    }
-    const found =
-      literal === 0 ? this.#localhost(options.family) : [{ address: hostname, family: literal }];
-    const first = found[0];
-    if (first === undefined)
-      process.nextTick(callback, notFoundError(hostname), undefined, undefined);
-    else if (options.all === true) process.nextTick(callback, null, found);
-    else process.nextTick(callback, null, first.address, first.family);
-  };
-
-  #localhost(family: number | undefined): LookupAddress[] {
-    const six = { address: '::1', family: 6 };
-    const four = { address: '127.0.0.1', family: 4 };
-    if (family === 6) return [six];
-    return family === 4 ? [four] : [six, four];
-  }
-}
-
-/** RFC 6761 §6.3: `localhost` and everything below it is this host. */
-function isLocalhost(name: string): boolean {
-  const lower = name.toLowerCase();
-  return lower === 'localhost' || lower.endsWith('.localhost');
 }

@@ -10,6 +10,8 @@ import { type Address, fromV4 } from '../wire/address.ts';
 import { slabSum } from './addon.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import { type DgramModule, makeDgram } from './dgram.ts';
+import { type DnsModule, makeDns } from './dns.ts';
+import { Names } from './dns-names.ts';
 import { Driver, isDeviceLink } from './driver.ts';
 import { errnoError } from './errors.ts';
 import { openTun } from './fromtuntap.ts';
@@ -36,6 +38,8 @@ export class Host extends EventEmitter {
   readonly net: NetModule;
   /** node:dgram on this host. */
   readonly dgram: DgramModule;
+  /** node:dns on this host: its servers are asked over its stack. */
+  readonly dns: DnsModule;
   /** Ring 1: links, addresses, routes, handles. */
   readonly stack: Stack;
   /** As given, with prefix length. */
@@ -57,10 +61,14 @@ export class Host extends EventEmitter {
     this.#clock = driver.clock;
     this.device = device;
     this.addresses = settings.addresses.map((a) => a.text);
-    this.#ground = new Ground(stack, driver, settings.lookup);
-    this.#ground.lingerMs = settings.lingerMs;
-    this.net = makeNet(this.#ground);
-    this.dgram = makeDgram(this.#ground);
+    const ground = new Ground(stack, driver);
+    ground.lingerMs = settings.lingerMs;
+    const names = new Names(ground, settings.dns, settings.lookup);
+    ground.lookup = names.lookup;
+    this.#ground = ground;
+    this.net = makeNet(ground);
+    this.dgram = makeDgram(ground);
+    this.dns = makeDns(ground, names);
     driver.onFailed = (link, errno) => this.#lost(link, errno);
   }
 

@@ -6,6 +6,7 @@ import type { Link } from '../link/link.ts';
 import type { ConfigOverrides } from '../stack/config.ts';
 import { type Address, parse, parsePrefix } from '../wire/address.ts';
 import type { Clock } from './clock.ts';
+import { type DnsOptions, type DnsSettings, readDnsOptions } from './dns-options.ts';
 import { invalidOption } from './errors.ts';
 import type { Lookup } from './ground.ts';
 
@@ -39,6 +40,8 @@ export interface HostOptions {
   random?: Random;
   /** Resolver for names other than localhost, `dns.lookup` for instance. Default: none. */
   lookup?: Lookup;
+  /** Name servers and how they are asked. Without it names are literals and localhost. */
+  dns?: DnsOptions;
   limits?: HostLimits;
   /** Knobs of the stack (stack/config.ts). */
   config?: ConfigOverrides;
@@ -75,6 +78,7 @@ export interface Settings {
   clock: Clock | null;
   random: Random | null;
   lookup: Lookup | null;
+  dns: DnsSettings;
   receiveOctets: number;
   lingerMs: number;
   config: ConfigOverrides;
@@ -90,6 +94,7 @@ const KNOWN = new Set<string>([
   'clock',
   'random',
   'lookup',
+  'dns',
   'limits',
   'config',
 ]);
@@ -130,7 +135,8 @@ export function readOptions(options: HostOptions = {}): Settings {
     mtu: readMtu(options.mtu),
     clock: checkMethods('clock', options.clock, ['nowUs', 'after']),
     random: checkMethods('random', options.random, ['next']),
-    lookup: readLookup(options.lookup),
+    lookup: readLookup(options.lookup, options.dns),
+    dns: readDnsOptions(options.dns),
     receiveOctets: Math.max(receive, MIB),
     lingerMs: positive('limits.lingerMs', limits.lingerMs, 5000),
     config: options.config ?? {},
@@ -211,8 +217,11 @@ function readMtu(mtu: unknown): number | null {
   throw invalidOption('mtu', 'must be an integer from 576 to 65535', mtu);
 }
 
-function readLookup(lookup: unknown): Lookup | null {
+function readLookup(lookup: unknown, dns: unknown): Lookup | null {
   if (lookup === undefined) return null;
+  if (dns !== undefined) {
+    throw invalidOption('lookup', 'cannot be given together with `dns`', lookup);
+  }
   if (typeof lookup !== 'function') throw invalidOption('lookup', 'must be a function', lookup);
   return lookup as Lookup;
 }

@@ -146,7 +146,8 @@ export class Stack {
           this.receive(lo.link, lo.off, lo.len, lo.flags, lo.gso);
         }
         more = drainTcp(this.tcp);
-        if (this.#drainUdp()) more = true;
+        // A datagram's handler may have opened a connection, or written to one.
+        if (this.#drainUdp() || this.tcp.ready.size > 0) more = true;
         this.loopback.release();
         flushLinks(this.ip);
         if (this.loopback.pending > 0) more = true;

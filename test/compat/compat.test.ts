@@ -1,10 +1,13 @@
 // The same program on node:net and node:dgram and on a host's: the same transcript.
 
 import * as dgram from 'node:dgram';
+import dns from 'node:dns';
 import * as net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHost, type Host } from '../../src/node/host.ts';
 import { dgramPrograms } from './dgram-programs.ts';
+import { dnsArgumentPrograms } from './dns-argument-programs.ts';
+import { dnsPrograms } from './dns-programs.ts';
 import { httpPrograms } from './http-programs.ts';
 import { contextPrograms } from './net-context-programs.ts';
 import { flowPrograms } from './net-flow-programs.ts';
@@ -48,10 +51,10 @@ function compare(name: string, programs: Record<string, Program>): void {
   describe(name, () => {
     for (const [what, program] of Object.entries(programs)) {
       it(`${what}: as Node does it`, { timeout: 3 * LONGEST_MS }, async () => {
-        const expected = await transcript(program, { net, dgram });
+        const expected = await transcript(program, { net, dgram, dns });
         expect(expected.lines.length).toBeGreaterThan(0);
         expect(expected.lines).not.toContain('NOT DONE IN TIME');
-        const ours = { net: host.net, dgram: host.dgram } as unknown as Ground;
+        const ours = { net: host.net, dgram: host.dgram, dns: host.dns } as unknown as Ground;
         expect((await transcript(program, ours)).parties()).toEqual(expected.parties());
       });
     }
@@ -67,4 +70,6 @@ compare('net, onread', onreadPrograms);
 compare('net, options', optionPrograms);
 compare('net, contexts and exceptions', contextPrograms);
 compare('dgram', dgramPrograms);
+compare('dns', dnsPrograms);
+compare('dns, arguments and lookup', dnsArgumentPrograms);
 compare('http', httpPrograms);

@@ -1,10 +1,12 @@
-// The doors `portside/net` and `portside/dgram`: the process's default host, both families.
+// The doors `portside/net`, `portside/dgram` and `portside/dns`: the process's default host, both families.
 
 import * as kernelDgram from 'node:dgram';
+import kernelDns from 'node:dns';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import * as kernelNet from 'node:net';
 import { describe, expect, test } from 'vitest';
 import dgram, * as dgramNames from '../../src/dgram.ts';
+import dns, * as dnsNames from '../../src/dns.ts';
 import net, * as netNames from '../../src/net.ts';
 import { defaultHost } from '../../src/node/default-host.ts';
 
@@ -26,11 +28,19 @@ describe('the doors', () => {
     expect(wanted.filter((name) => !(name in netNames))).toEqual([]);
     const wantedToo = Object.keys(kernelDgram).filter((n) => !n.startsWith('_') && n !== 'default');
     expect(wantedToo.filter((name) => !(name in dgramNames))).toEqual([]);
+    const names = Object.keys(kernelDns);
+    expect(names.length).toBeGreaterThan(40);
+    expect(names.filter((name) => !(name in dnsNames))).toEqual([]);
+    const promised = Object.keys(kernelDns.promises);
+    expect(promised.filter((name) => !(name in dns.promises))).toEqual([]);
   });
 
   test('are the default host’s, the same each time', () => {
     expect(net).toBe(defaultHost().net);
     expect(dgram).toBe(defaultHost().dgram);
+    expect(dns).toBe(defaultHost().dns);
+    expect(new dns.Resolver()).toBeInstanceOf(kernelDns.Resolver);
+    expect(new dns.promises.Resolver()).toBeInstanceOf(kernelDns.promises.Resolver);
     expect(new net.Socket()).toBeInstanceOf(kernelNet.Socket);
   });
 
@@ -44,6 +54,12 @@ describe('the doors', () => {
     ]);
     const whole: typeof import('node:net') = net;
     expect(whole.Socket).toBe(net.Socket);
+    type KernelDns = Omit<typeof import('node:dns'), 'default'>;
+    const takeDns = (m: KernelDns): string => typeof m.resolveSrv;
+    expect([takeDns(dns), takeDns(dnsNames)]).toEqual(['function', 'function']);
+    const wholeDns: typeof import('node:dns') = dns;
+    const promises: typeof import('node:dns/promises') = dns.promises;
+    expect(wholeDns.promises).toBe(promises);
   });
 
   test('the names with an underscore do what programs use them for', async () => {

@@ -2,12 +2,14 @@
 // must write the same lines. Port numbers that the system chose are replaced by names.
 
 import type * as dgram from 'node:dgram';
+import type * as dns from 'node:dns';
 import type { EventEmitter } from 'node:events';
 import type * as net from 'node:net';
 
 export interface Ground {
   net: typeof net;
   dgram: typeof dgram;
+  dns: typeof dns;
 }
 
 export class Transcript {

@@ -9,7 +9,7 @@ import {
   invalidType,
   invalidValue,
   listenError,
-  notFoundError,
+  nameError,
   outOfRange,
 } from '../../src/node/errors.ts';
 
@@ -56,7 +56,7 @@ describe("Node's error objects from codes", () => {
     ],
     [
       'a name that is not there',
-      notFoundError('no.such'),
+      nameError('ENOTFOUND', 'getaddrinfo', 'no.such'),
       {
         message: 'getaddrinfo ENOTFOUND no.such',
         code: 'ENOTFOUND',
