@@ -2,6 +2,7 @@
 // @hot
 
 import { DstKind, type Rx } from '../base/rx.ts';
+import type { Address } from '../wire/address.ts';
 
 export class Path {
   linkId = -1;
@@ -28,11 +29,8 @@ export class Path {
   dst1 = 0;
   dst2 = 0;
   dst3 = 0;
-  /** Next hop; all zero when the destination is on the link. */
-  gateway0 = 0;
-  gateway1 = 0;
-  gateway2 = 0;
-  gateway3 = 0;
+  /** Next hop; null when the destination is on the link. */
+  gateway: Address | null = null;
 }
 
 /**

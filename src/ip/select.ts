@@ -26,10 +26,7 @@ export function selectPath(ip: IpLayer, path: Path): Code {
   path.family = isV4(path.dst0, path.dst1, path.dst2) ? 4 : 6;
   path.epoch = 0;
   path.locked = false;
-  path.gateway0 = 0;
-  path.gateway1 = 0;
-  path.gateway2 = 0;
-  path.gateway3 = 0;
+  path.gateway = null;
   // As on Linux, the unspecified address as a destination means this host.
   if (path.family === 4 && path.dst3 === 0) path.dst3 = LOOPBACK_V4;
   else if (isUnspecified(path.dst0, path.dst1, path.dst2, path.dst3)) path.dst3 = 1;
@@ -77,9 +74,7 @@ function selectRoute(ip: IpLayer, path: Path): Code {
     mtu = route.mtu;
     source = route.source;
     // RFC 1112 §6.4: a group's packets go to the link itself.
-    if (route.gateway !== null && path.dstKind !== DstKind.MULTICAST) {
-      setGateway(path, route.gateway);
-    }
+    if (path.dstKind !== DstKind.MULTICAST) path.gateway = route.gateway;
   } else if (wanted >= 0) path.linkId = wanted;
   else path.linkId = path.dstKind === DstKind.UNICAST ? -1 : linkForGroups(ip, path);
   const link = path.linkId < 0 ? null : ip.links[path.linkId];
@@ -92,13 +87,6 @@ function selectRoute(ip: IpLayer, path: Path): Code {
     return inside && !link.loopback ? Code.EADDRNOTAVAIL : Code.NONE;
   }
   return chooseSource(ip, path, source);
-}
-
-function setGateway(path: Path, gateway: Address): void {
-  path.gateway0 = gateway.a;
-  path.gateway1 = gateway.b;
-  path.gateway2 = gateway.c;
-  path.gateway3 = gateway.d;
 }
 
 /** The link by which a group is joined and reached when nobody says another. */
@@ -143,17 +131,11 @@ function applyPathMtu(ip: IpLayer, path: Path): void {
 
 function chooseSource(ip: IpLayer, path: Path, preferred: Address | null): Code {
   // Towards a gateway the source is chosen as for the gateway itself: it is on the link.
-  const gateway = path.gateway0 !== 0 || path.gateway2 !== 0 || path.gateway3 !== 0;
+  const gateway = path.gateway;
   const limited = isLimitedBroadcast(path.dst0, path.dst1, path.dst2, path.dst3);
   let source = preferred;
-  if (source === null && gateway && !limited) {
-    source = ip.addresses.sourceFor(
-      path.linkId,
-      path.gateway0,
-      path.gateway1,
-      path.gateway2,
-      path.gateway3,
-    );
+  if (source === null && gateway !== null && !limited) {
+    source = ip.addresses.sourceFor(path.linkId, gateway.a, gateway.b, gateway.c, gateway.d);
   }
   source ??= ip.addresses.sourceFor(path.linkId, path.dst0, path.dst1, path.dst2, path.dst3);
   if (source === null) return Code.ENETUNREACH;

@@ -2,9 +2,9 @@
 // of 8 octets each. What every packet asks is a field of its own in tcb.ts: quicker.
 // @hot
 
-import { TcbTimes } from './tcb-times.ts';
+import { TcbNumbers } from './tcb-numbers.ts';
 
-export class TcbFlags extends TcbTimes {
+export class TcbFlags extends TcbNumbers {
   flags = 0;
 
   get closedTold(): boolean {
@@ -190,5 +190,35 @@ export class TcbFlags extends TcbTimes {
   }
   set keepAlive(on: boolean) {
     this.flags = on ? this.flags | 0x1000000 : this.flags & ~0x1000000;
+  }
+
+  get urgentOut(): boolean {
+    return (this.flags & 0x2000000) !== 0;
+  }
+  set urgentOut(on: boolean) {
+    this.flags = on ? this.flags | 0x2000000 : this.flags & ~0x2000000;
+  }
+
+  get noDelay(): boolean {
+    return (this.flags & 0x4000000) !== 0;
+  }
+  set noDelay(on: boolean) {
+    this.flags = on ? this.flags | 0x4000000 : this.flags & ~0x4000000;
+  }
+
+  /** A mark has come: ECE goes on every acknowledgment until the peer's CWR. */
+  get ecnEcho(): boolean {
+    return (this.flags & 0x8000000) !== 0;
+  }
+  set ecnEcho(on: boolean) {
+    this.flags = on ? this.flags | 0x8000000 : this.flags & ~0x8000000;
+  }
+
+  /** A probe is being laid out: one packet, whatever its size. */
+  get probing(): boolean {
+    return (this.flags & 0x10000000) !== 0;
+  }
+  set probing(on: boolean) {
+    this.flags = on ? this.flags | 0x10000000 : this.flags & ~0x10000000;
   }
 }

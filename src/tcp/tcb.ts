@@ -1,7 +1,8 @@
 // The transmission control block (RFC 9293 §3.3.1) and its extensions. One class, every field a
 // number from the start, so that V8 keeps one shape. Names are the RFC's; times are µs unless the
 // name ends in Ms; windows and queues are octets; cwnd, ssthresh and the *Out counts are wire
-// segments, as Linux counts them.
+// segments, as Linux counts them. An idle connection is small: here is what every segment asks for,
+// the rest lies packed in tcb-flags.ts (bits), tcb-numbers.ts (int32) and tcb-times.ts (float64).
 
 import { type ByteRing, NO_RING } from '../base/byte-ring.ts';
 import type { RangeList } from '../base/range-list.ts';
@@ -11,8 +12,8 @@ import { newReno } from './congestion/newreno.ts';
 import { NO_BOARD, type Scoreboard } from './scoreboard.ts';
 import { NO_QUEUE, type SendQueue } from './send-queue.ts';
 import { State } from './state.ts';
+import { recordOf } from './tcb-chunk.ts';
 import { TcbFlags } from './tcb-flags.ts';
-import { recordAt } from './tcb-times.ts';
 import type { TcpLayer } from './tcp.ts';
 
 /** What the socket above gets to hear, in `drain` only. socket/tcp-socket.ts implements it. */
@@ -82,8 +83,6 @@ export class Tcb extends TcbFlags {
   closeCode = 0;
   /** The program has let go (close, abort): nobody is told of data any more. */
   orphan = false;
-  /** Last ICMP error that did not end the connection. */
-  softError = 0;
 
   /** src = our address, dst = the peer's. */
   readonly path = new Path();
@@ -96,7 +95,6 @@ export class Tcb extends TcbFlags {
   // --- sending -------------------------------------------------------------------------------
   //        sndUna        sndNxt          sndUna+sndWnd     sndEnd
   //  ---------|--- flight ---|--- usable ------|------ unsent ---|
-  iss = 0;
   sndUna = 0;
   sndNxt = 0;
   /** Behind the last queued octet; the FIN, when queued, has this number. */
@@ -110,13 +108,7 @@ export class Tcb extends TcbFlags {
   rcvScale = 0;
   /** Payload octets of a full wire segment now (MSS less the options each segment carries). */
   mss = 536;
-  /** What the peer asked for, and what we announced. */
-  peerMss = 536;
-  advMss = 1460;
   finQueued = false;
-  /** Urgent pointer: behind the last urgent octet sent; valid while `urgentOut`. */
-  sndUp = 0;
-  urgentOut = false;
   /** Lent while there is something to send or in flight (outgoing.ts). */
   queue: SendQueue = NO_QUEUE;
   board: Scoreboard = NO_BOARD;
@@ -126,9 +118,7 @@ export class Tcb extends TcbFlags {
   /** Buffer sizes and segment size that the program has fixed; 0 = tuned by the stack. */
   wantedSndBuf = 0;
   wantedRcvBuf = 0;
-  wantedMss = 0;
   sndBuf = 0;
-  noDelay = false;
   /** Cork.* */
   corked = 0;
   /** End of the last segment smaller than mss, for Minshall's variant of Nagle. */
@@ -137,7 +127,6 @@ export class Tcb extends TcbFlags {
   // --- receiving -----------------------------------------------------------------------------
   //     rcvRead       rcvNxt                 rcvWup+rcvWnd
   //  ------|-- unread --|------- window -------|
-  irs = 0;
   rcvNxt = 0;
   rcvRead = 0;
   /** rcvNxt when the window was last announced, and what was announced. */
@@ -148,17 +137,12 @@ export class Tcb extends TcbFlags {
   rcvSsthresh = 0;
   /** Size of the segments that the peer sends. */
   rcvMss = 536;
-  /** The FIN's number, when it came ahead of missing data. */
-  finSeq = 0;
-  rcvUp = 0;
   paused = false;
   ring: ByteRing = NO_RING;
   /** Octets of in-order data in the ring, not read. */
   ringed = 0;
   /** Out-of-order ranges held in the ring. */
   ofo: RangeList | null = null;
-  dsackStart = 0;
-  dsackEnd = 0;
   hasDsack = false;
   /** Pieces of this batch that lie in the slab: head and tail in the layer's columns, octets. */
   pieceHead = -1;
@@ -177,53 +161,26 @@ export class Tcb extends TcbFlags {
   lastDataOutUs = 0;
   lastAckSent = 0;
   lastAckInUs = 0;
-  challenges = 0;
   ecnOk = false;
-  /** A mark has come: ECE goes on every acknowledgment until the peer's CWR. */
-  ecnEcho = false;
 
-  // --- explicit congestion notification --------------------------------------------------------
-
-  // --- path MTU search (RFC 4821): octets of payload ----------------------------------------
-  searchLow = 0;
-  searchHigh = 0;
-  /** The probe in flight: its length (0 = none) and first number. */
+  /** Octets of the path MTU probe in flight (RFC 4821); 0 = none. */
   probeLen = 0;
-  probeSeq = 0;
-  /** Segments of a probe that failed, until its acknowledgment has been judged. */
-  probeLost = 0;
-  /** What a black hole or a search has left of the segment size; 0 = no limit. */
-  mssLimit = 0;
-  /** A probe is being laid out: one packet, whatever its size. */
-  probing = false;
-
-  // --- fast open -----------------------------------------------------------------------------
-  /** Octets that rode on the SYN. */
-  synData = 0;
-  fastOpenListener = -1;
-
   /** What the program has limited beyond the layer's knobs; null = nothing. */
   limits: Limits | null = null;
-  tsOk = false;
-  sackOk = false;
 
   // --- options -------------------------------------------------------------------------------
+  tsOk = false;
+  sackOk = false;
   tsOffset = 0;
   tsRecent = 0;
   tsRecentMs = 0;
-  /** TSval of the first retransmission of this episode (Eifel). */
-  retransStamp = 0;
 
   // --- round-trip time -----------------------------------------------------------------------
   srttUs = 0;
-  mdevUs = 0;
-  mdevMaxUs = 0;
-  rttvarUs = 0;
   rttSeq = 0;
   rtoUs = 1_000_000;
   backoff = 0;
   minRttUs = Infinity;
-  minRttAtUs = 0;
   /** Last sample: of the newest data acknowledged, and of the oldest (for SRTT and RTO). */
   sampleRttUs = -1;
   ackRttUs = -1;
@@ -237,10 +194,8 @@ export class Tcb extends TcbFlags {
   cwnd = 10;
   ssthresh = 0x7fffffff;
   cwndCount = 0;
-  cwndClamp = 0x7fffffff;
   /** Segments in flight when cwnd was last full: cwnd validation. */
   cwndUsed = 0;
-  cwndStampUs = 0;
   cwndLimited = false;
   /** The window was full in the round trip that ends at `cwndUsageSeq`. */
   windowUsed = false;
@@ -253,31 +208,17 @@ export class Tcb extends TcbFlags {
   lost = 0;
   retransOut = 0;
   delivered = 0;
-  /** Delivered while the peer echoed congestion marks. */
-  deliveredCe = 0;
   deliveredUs = 0;
   firstSentUs = 0;
   appLimited = 0;
   /** Recovery ends when this is acknowledged. */
   highSeq = 0;
-  undoMarker = 0;
-  undoRetrans = 0;
-  priorCwnd = 0;
-  priorSsthresh = 0;
-  prrDelivered = 0;
-  prrOut = 0;
   reordering = 3;
   rackUs = 0;
   rackRttUs = 0;
   rackEndSeq = 0;
   rackAdvanced = false;
   reoSteps = 1;
-  reoPersist = 0;
-  /** delivered when the window was last widened: once a round trip. */
-  reoDelivered = 0;
-  reordersSeen = 0;
-  /** Segments that D-SACKs have told of. */
-  dsackDups = 0;
   /** Highest sequence number delivered by SACK. */
   fackSeq = 0;
   tlpHighSeq = 0;
@@ -285,24 +226,15 @@ export class Tcb extends TcbFlags {
   // --- pacing and delivery rate ----------------------------------------------------------------
   /** Octets per second; 0 = unpaced. */
   pacingRate = 0;
-  /** Earliest time of the next departure. */
-  paceUs = 0;
   headerOctets = 40;
-  /** The last delivery rate sample, octets per second. */
-  rate = 0;
 
   // --- timers --------------------------------------------------------------------------------
   rexmit: number = Rexmit.NONE;
-  /** Time of the last transmission that the RTO counts from. */
   retransmits = 0;
-  synRetransmits = 0;
   probes = 0;
+  /** Time of the last transmission that the RTO counts from. */
   rtoStartUs = 0;
-  keepIdleMs = 7_200_000;
-  keepIntervalMs = 75_000;
-  keepProbes = 9;
   keepSent = 0;
-  userTimeoutMs = 0;
   /** Receive-buffer auto-tuning: octets read since the round began, and the round. */
   spaceSeq = 0;
   spaceOctets = 0;
@@ -310,7 +242,7 @@ export class Tcb extends TcbFlags {
   rcvRttStartUs = 0;
 
   constructor(layer: TcpLayer, slot: number) {
-    super(layer.records.chunk(slot), recordAt(slot));
+    super(layer.chunks.enter(slot), recordOf(slot));
     this.layer = layer;
     this.slot = slot;
   }

@@ -21,7 +21,7 @@ import { ProvenPeers } from './proven-peers.ts';
 import { RECORD_OCTETS, SegPool } from './scoreboard.ts';
 import { SynCookies } from './syn-cookies.ts';
 import { Tcb } from './tcb.ts';
-import { Records } from './tcb-times.ts';
+import { Chunks } from './tcb-chunk.ts';
 import { TimeWaitTable } from './time-wait-table.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
@@ -134,7 +134,7 @@ export class TcpLayer {
   readonly segs: SegPool;
   readonly blocks: BlockPool;
   readonly lender = new Lender();
-  readonly records = new Records();
+  readonly chunks = new Chunks();
   readonly pass = new AckPass();
   readonly timeWait: TimeWaitTable;
   readonly cookies: SynCookies;
@@ -213,6 +213,7 @@ export function allocate(tcp: TcpLayer): Tcb | null {
 export function vacate(t: Tcb): void {
   const tcp = t.layer;
   t.detach();
+  tcp.chunks.leave(t.slot);
   tcp.connections[t.slot] = null;
   tcp.freeSlots.push(t.slot);
   tcp.live--;

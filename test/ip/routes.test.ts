@@ -171,7 +171,7 @@ describe('which path a packet takes', () => {
     expect(path.linkId).toBe(linkId);
     expect(format(path.src0, path.src1, path.src2, path.src3)).toBe(src);
     expect(path.mtu).toBe(mtu);
-    expect(format(path.gateway0, path.gateway1, path.gateway2, path.gateway3)).toBe(gateway);
+    expect(path.gateway === null ? '::' : String(path.gateway)).toBe(gateway);
     expect(path.epoch).toBe(b.ip.routeEpoch);
   });
 
