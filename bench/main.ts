@@ -10,13 +10,24 @@ import { circumstances, save } from './report.ts';
 import { type Result, runSuite, type Suite } from './suite.ts';
 import { checksum } from './suites/checksum.ts';
 import { copies } from './suites/copies.ts';
+import { datagrams } from './suites/datagrams.ts';
 import { flows, ports } from './suites/flows.ts';
 import { headers } from './suites/headers.ts';
 import { syn } from './suites/syn.ts';
 import { timers } from './suites/timers.ts';
 import { walk } from './suites/walk.ts';
 
-const SUITES: readonly Suite[] = [checksum, headers, flows, ports, timers, copies, walk, syn];
+const SUITES: readonly Suite[] = [
+  checksum,
+  headers,
+  flows,
+  ports,
+  timers,
+  copies,
+  walk,
+  syn,
+  datagrams,
+];
 
 function misuse(sentence: string): never {
   process.stderr.write(`bench: ${sentence}\n`);

@@ -45,7 +45,15 @@ export { Poll, Shutdown, type StreamOptions, StreamSocket } from './socket/strea
 export type { TcpInfo } from './socket/tcp-info.ts';
 export type { Knock, ListenOptions, ServerHandler, TcpServer } from './socket/tcp-server.ts';
 export type { ConnectOptions, TcpHandler, TcpOptions, TcpSocket } from './socket/tcp-socket.ts';
-export type { UdpHandler, UdpMeta, UdpOptions, UdpSocket } from './socket/udp-socket.ts';
+export type {
+  GroupLinkName,
+  SendOptions,
+  UdpGroups,
+  UdpHandler,
+  UdpMeta,
+  UdpOptions,
+  UdpSocket,
+} from './socket/udp-socket.ts';
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
 export { type ProfileName, profile, profiles } from './stack/profiles.ts';
 export type { FlowRow, SocketRow } from './stack/snapshot.ts';

@@ -7,6 +7,14 @@ export { defaultHost } from './node/default-host.ts';
 export type { DgramModule } from './node/dgram.ts';
 export type { DnsModule } from './node/dns.ts';
 export type { DnsOptions } from './node/dns-options.ts';
+export type { BatchMessage, DatagramBatch } from './node/dgram-batch.ts';
+export type {
+  BatchCallback,
+  Datagram,
+  DatagramSocketOptions,
+  PacketInfo,
+  PortsideDgramSocket,
+} from './node/dgram-extras.ts';
 export {
   type FromTuntapOptions,
   fromTuntap,

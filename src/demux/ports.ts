@@ -18,6 +18,11 @@ export interface Binding {
   readonly v6Only: boolean;
   /** May share the port with others that say the same. */
   readonly share: boolean;
+  /**
+   * Among sharers the last one to bind gets what is for one alone, as with Linux's SO_REUSEADDR; it
+   * shares with its like only. Otherwise flows are spread, as with SO_REUSEPORT.
+   */
+  readonly newest?: boolean;
   /** The protocol's number for the holder: a listener or endpoint slot. */
   readonly slot: number;
 }
@@ -52,7 +57,7 @@ export class Ports {
       return Code.NONE;
     }
     for (const other of held) {
-      if (overlap(wanted, other) && !(wanted.share && other.share)) {
+      if (overlap(wanted, other) && !shares(wanted, other)) {
         this.refused++;
         return Code.EADDRINUSE;
       }
@@ -92,7 +97,8 @@ export class Ports {
     }
     if (best < 0) return -1;
     if (ties === 1) return (held[best] as Binding).slot;
-    let skip = (this.spread >>> 0) % ties;
+    const newest = (held[best] as Binding).newest === true;
+    let skip = newest ? ties - 1 : (this.spread >>> 0) % ties;
     for (let i = best; i < held.length; i++) {
       if (matches(held[i] as Binding, a, b, c, d) !== bestRank) continue;
       if (skip-- === 0) return (held[i] as Binding).slot;
@@ -110,7 +116,7 @@ export class Ports {
   /** Whether a binding for this local address and port would be refused. */
   taken(wanted: Binding): boolean {
     for (const other of this.bindings(wanted.port)) {
-      if (overlap(wanted, other) && !(wanted.share && other.share)) return true;
+      if (overlap(wanted, other) && !shares(wanted, other)) return true;
     }
     return false;
   }
@@ -134,6 +140,10 @@ export class Ports {
     this.#turn = (this.#turn + 1) | 0;
     return this.#turn;
   }
+}
+
+function shares(x: Binding, y: Binding): boolean {
+  return x.share && y.share && (x.newest === true) === (y.newest === true);
 }
 
 function isAny(x: Binding): boolean {

@@ -62,10 +62,11 @@ export class Addresses {
 
   constructor() {
     // 127/8 and ::1 are ours from the start, on the loopback link (RFC 1122 §3.2.1.3, RFC 4291
-    // §2.5.3); so are the all-hosts and all-nodes groups (RFC 1112 §4, RFC 4291 §2.7.1) and the
-    // limited broadcast address.
+    // §2.5.3); so are the broadcast of 127/8, the all-hosts and all-nodes groups (RFC 1112 §4,
+    // RFC 4291 §2.7.1) and the limited broadcast address.
     this.add(0, { address: fromV4(0x7f000001), length: 8 }, true);
     this.add(0, { address: new Address(0, 0, 0, 1), length: 128 }, false);
+    this.#hold(fromV4(0x7fffffff), EXACT, 'broadcast', 1);
     this.#hold(ALL_HOSTS, EXACT, 'group', 1);
     this.#hold(ALL_NODES_HERE, EXACT, 'group', 1);
     this.#hold(ALL_NODES, EXACT, 'group', 1);

@@ -64,7 +64,8 @@ function selectLocal(ip: IpLayer, path: Path): Code {
 }
 
 function selectRoute(ip: IpLayer, path: Path): Code {
-  const wanted = path.wantLink;
+  const inside = isLoopback(path.dst0, path.dst1, path.dst2, path.dst3);
+  const wanted = inside ? 0 : path.wantLink;
   const index = wanted >= 0 ? -1 : ip.routes.lookup(path.dst0, path.dst1, path.dst2, path.dst3);
   let source: Address | null = null;
   let mtu = 0;
@@ -83,8 +84,8 @@ function selectRoute(ip: IpLayer, path: Path): Code {
   applyPathMtu(ip, path);
   if (!path.anySource) {
     // RFC 1122 §3.2.1.3 (g): 127/8 never appears outside a host.
-    const inside = isLoopback(path.src0, path.src1, path.src2, path.src3);
-    return inside && !link.loopback ? Code.EADDRNOTAVAIL : Code.NONE;
+    const own = isLoopback(path.src0, path.src1, path.src2, path.src3);
+    return own && !link.loopback ? Code.EADDRNOTAVAIL : Code.NONE;
   }
   return chooseSource(ip, path, source);
 }

@@ -5,21 +5,20 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import type * as dgram from 'node:dgram';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
-import type { UdpHandler, UdpMeta, UdpSocket } from '../socket/udp-socket.ts';
-import { type Address, parse } from '../wire/address.ts';
+import type { SendOptions, UdpHandler, UdpMeta, UdpSocket } from '../socket/udp-socket.ts';
+import { parse } from '../wire/address.ts';
+import { addressText, BatchBuilder } from './dgram-batch.ts';
+import type { BatchItem, Extras, PacketInfo } from './dgram-extras.ts';
+import { DgramOptions, EBADF, REUSE_ADDR } from './dgram-options.ts';
 import { errnoError } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
 import { rethrow } from './rethrow.ts';
 
-/** libuv's UV_UDP_IPV6ONLY and UV_UDP_REUSEADDR. */
+/** libuv's UV_UDP_IPV6ONLY and UV_UDP_REUSEPORT. */
 const IPV6_ONLY = 1;
-const REUSE_ADDR = 4;
-const EBADF = -9;
-const ENOTSUP = Code.EOPNOTSUPP;
-/** Linux's net.core.rmem_default, which a program sees before it sets a size. */
-const DEFAULT_BUFFER = 212_992;
+const REUSE_PORT = 8;
 /** Most datagrams that wait for room in the link. */
 const QUEUE_CAP = 1024;
 
@@ -32,34 +31,31 @@ interface SendRequest {
 interface Waiting {
   request: SendRequest;
   octets: Uint8Array;
-  to: Address | undefined;
-  port: number | undefined;
+  how: SendOptions;
 }
+
+const CONNECTED: SendOptions = {};
 
 type LookupBound = (address: string, callback: (...args: unknown[]) => void) => void;
 
-export class DgramHandle implements UdpHandler, Tenant {
-  readonly ground: Ground;
+export class DgramHandle extends DgramOptions implements UdpHandler, Tenant {
   readonly socket: dgram.Socket;
-  readonly family: 4 | 6;
+  readonly extras: Extras;
   lookup: LookupBound;
   onmessage: OnMessage | null = null;
   onerror: unknown = null;
   readonly #resource = new AsyncResource('PORTSIDE_UDP', { requireManualDestroy: true });
-  #core: UdpSocket | null = null;
   #peer: { address: string; port: number } | null = null;
   #refed = true;
   #held = false;
-  #closed = false;
   readonly #queue: Waiting[] = [];
+  readonly #batch = new BatchBuilder();
   #queuedOctets = 0;
-  #recvBuffer = DEFAULT_BUFFER;
-  #sendBuffer = DEFAULT_BUFFER;
 
-  constructor(ground: Ground, socket: dgram.Socket, family: 4 | 6, lookup: LookupBound) {
-    this.ground = ground;
+  constructor(ground: Ground, socket: dgram.Socket, extras: Extras, lookup: LookupBound) {
+    super(ground, extras.family);
     this.socket = socket;
-    this.family = family;
+    this.extras = extras;
     this.lookup = lookup;
     ground.enter(this);
   }
@@ -68,14 +64,15 @@ export class DgramHandle implements UdpHandler, Tenant {
 
   bind(address: string, port: number, flags = 0): number {
     if (this.ground.closed) return Code.ENETDOWN;
-    if (this.#core !== null) return Code.EINVAL;
+    if (this.core !== null || !this.#isOwn(address)) return Code.EINVAL;
     try {
-      this.#core = this.ground.stack.udp({
+      this.core = this.ground.stack.udp({
         address,
         // Node hands down what stood first among bind's arguments, a callback too.
         port: port >>> 0,
         ipv6Only: (flags & IPV6_ONLY) !== 0,
-        reusePort: (flags & REUSE_ADDR) !== 0,
+        reusePort: this.extras.reusePort || (flags & REUSE_PORT) !== 0,
+        reuseAddr: (flags & REUSE_ADDR) !== 0,
         handler: this,
       });
     } catch (error) {
@@ -87,9 +84,10 @@ export class DgramHandle implements UdpHandler, Tenant {
   }
 
   connect(address: string, port: number): number {
-    if (this.#core === null) return EBADF;
+    if (this.core === null) return EBADF;
+    if (!this.#isOwn(address)) return Code.EINVAL;
     try {
-      this.#core.connect(address, port);
+      this.core.connect(address, port);
     } catch (error) {
       if (error instanceof CodeError) return error.errno;
       throw error;
@@ -98,18 +96,23 @@ export class DgramHandle implements UdpHandler, Tenant {
     return 0;
   }
 
+  /** libuv reads a literal of the socket's own family and no other. */
+  #isOwn(address: string | undefined): boolean {
+    return isIP(address ?? '') === this.family;
+  }
+
   disconnect(): number {
-    if (this.#core === null) return EBADF;
-    this.#core.disconnect();
+    if (this.core === null) return EBADF;
+    this.core.disconnect();
     this.#peer = null;
     return 0;
   }
 
   close(callback?: () => void): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#core?.close();
-    this.#core = null;
+    if (this.closed) return;
+    this.closed = true;
+    this.core?.close();
+    this.core = null;
     this.#applyHold();
     this.ground.leave(this);
     const waiting = this.#queue.splice(0);
@@ -137,7 +140,7 @@ export class DgramHandle implements UdpHandler, Tenant {
   }
 
   #applyHold(): void {
-    const wanted = this.#refed && this.#core !== null;
+    const wanted = this.#refed && this.core !== null;
     if (wanted === this.#held) return;
     this.#held = wanted;
     if (wanted) this.ground.driver.hold();
@@ -145,14 +148,14 @@ export class DgramHandle implements UdpHandler, Tenant {
   }
 
   getsockname(out: Partial<AddressInfo>): number {
-    if (this.#core === null) return EBADF;
+    if (this.core === null) return EBADF;
     const family = this.family === 6 ? 'IPv6' : 'IPv4';
-    Object.assign(out, { address: this.#core.address, family, port: this.#core.port });
+    Object.assign(out, { address: this.core.address, family, port: this.core.port });
     return 0;
   }
 
   getpeername(out: Partial<AddressInfo>): number {
-    if (this.#core === null) return EBADF;
+    if (this.core === null) return EBADF;
     if (this.#peer === null) return Code.ENOTCONN;
     const family = this.family === 6 ? 'IPv6' : 'IPv4';
     Object.assign(out, { address: this.#peer.address, family, port: this.#peer.port });
@@ -162,12 +165,12 @@ export class DgramHandle implements UdpHandler, Tenant {
   // --- data ----------------------------------------------------------------------------------
 
   recvStart(): number {
-    this.#core?.resume();
+    this.core?.resume();
     return 0;
   }
 
   recvStop(): number {
-    this.#core?.pause();
+    this.core?.pause();
     return 0;
   }
 
@@ -179,22 +182,34 @@ export class DgramHandle implements UdpHandler, Tenant {
     portOrFlag: number | boolean,
     address?: string,
   ): number {
-    const core = this.#core;
+    const core = this.core;
     if (core === null) return EBADF;
     const data = joined(list);
     const isUnconnected = typeof portOrFlag === 'number';
-    const to = isUnconnected ? (parse(address ?? '') ?? undefined) : undefined;
-    const port = isUnconnected ? portOrFlag : undefined;
-    if (isUnconnected && to === undefined) return Code.EINVAL;
-    const result =
-      to === undefined
-        ? core.send(data, 0, data.length)
-        : core.send(data, 0, data.length, to, port);
+    if (!isUnconnected)
+      return this.#hand(request, data, core.send(data, 0, data.length), CONNECTED);
+    const to = this.#isOwn(address) ? parse(address ?? '') : null;
+    if (to === null) return Code.EINVAL;
+    const result = core.send(data, 0, data.length, to, portOrFlag);
+    return this.#hand(request, data, result, { address: to, port: portOrFlag });
+  }
+
+  /** One of a batch; the answers are `send`'s. */
+  sendItem(request: SendRequest, item: BatchItem): number {
+    const core = this.core;
+    if (core === null) return EBADF;
+    const { octets, how } = item;
+    const result = core.sendWith(octets, 0, octets.length, how);
+    return this.#hand(request, octets, result, how);
+  }
+
+  /** What has no room in the link waits, and its memory is the program's again. */
+  #hand(request: SendRequest, data: Uint8Array, result: number, how: SendOptions): number {
     if (result !== Code.EAGAIN && result !== Code.ENOBUFS)
       return result < 0 ? result : data.length + 1;
     if (this.#queue.length >= QUEUE_CAP) return Code.ENOBUFS;
     // The program may use its memory again before there is room.
-    this.#queue.push({ request, octets: data.slice(), to, port });
+    this.#queue.push({ request, octets: data.slice(), how });
     this.#queuedOctets += data.length;
     return 0;
   }
@@ -207,14 +222,29 @@ export class DgramHandle implements UdpHandler, Tenant {
     return this.#queue.length;
   }
 
-  datagram(_s: UdpSocket, u8: Uint8Array, off: number, len: number, from: UdpMeta): void {
+  datagram(s: UdpSocket, u8: Uint8Array, off: number, len: number, from: UdpMeta): void {
     if (this.onmessage === null) return;
+    if (this.#batch.count > 0 || this.socket.listenerCount('batch' as 'message') > 0) {
+      this.#batch.add(u8, off, len, from, s.queuedOctets);
+      return;
+    }
     const chunk = this.ground.delivery.copy(u8, off, len);
-    const remote = from.remote();
-    const isMapped = this.family === 6 && remote.family === 4;
-    const address = isMapped ? `::ffff:${remote}` : remote.toString();
+    const address = addressText([from.src0, from.src1, from.src2, from.src3], this.family);
     const family = this.family === 6 ? 'IPv6' : 'IPv4';
-    this.#tell(len, chunk, { address, family, port: from.port, size: len });
+    const rinfo = { address, family, port: from.port, size: len } as dgram.RemoteInfo;
+    if (this.extras.packetInfo) Object.assign(rinfo, packetInfo(from, this.family));
+    this.#tell(len, chunk, rinfo);
+  }
+
+  /** The turn's last datagram has come. */
+  delivered(): void {
+    if (this.#batch.count === 0) return;
+    const batch = this.#batch.take(this.family);
+    try {
+      this.#resource.runInAsyncScope(() => this.socket.emit('batch', batch));
+    } catch (error) {
+      rethrow(error);
+    }
   }
 
   error(_s: UdpSocket, code: number): void {
@@ -222,13 +252,12 @@ export class DgramHandle implements UdpHandler, Tenant {
   }
 
   writable(): void {
-    const core = this.#core;
+    const core = this.core;
     // Bounded by the queue's cap: every round takes one out or stops.
     while (core !== null && this.#queue.length > 0) {
       const w = this.#queue[0] as Waiting;
       const n = w.octets.length;
-      const result =
-        w.to === undefined ? core.send(w.octets, 0, n) : core.send(w.octets, 0, n, w.to, w.port);
+      const result = core.sendWith(w.octets, 0, n, w.how);
       if (result === Code.EAGAIN || result === Code.ENOBUFS) return;
       this.#queue.shift();
       this.#queuedOctets -= n;
@@ -252,82 +281,6 @@ export class DgramHandle implements UdpHandler, Tenant {
     process.nextTick(() => done.call(request, error, sent));
   }
 
-  // --- options -------------------------------------------------------------------------------
-
-  setBroadcast(on: number): number {
-    if (this.#core === null) return EBADF;
-    this.#core.setBroadcast(on !== 0);
-    return 0;
-  }
-
-  setTTL(ttl: number): number {
-    if (this.#core === null) return EBADF;
-    if (ttl < 1 || ttl > 255) return Code.EINVAL;
-    this.#core.setTtl(ttl);
-    return 0;
-  }
-
-  setMulticastTTL(ttl: number): number {
-    if (this.#core === null) return EBADF;
-    return ttl < 0 || ttl > 255 ? Code.EINVAL : 0;
-  }
-
-  setMulticastLoopback(_on: number): number {
-    return this.#core === null ? EBADF : 0;
-  }
-
-  setMulticastInterface(address: string): number {
-    if (this.#core === null) return EBADF;
-    return parse(address) === null ? Code.EINVAL : ENOTSUP;
-  }
-
-  addMembership(group: string, _on?: string): number {
-    return this.#membership(group);
-  }
-
-  dropMembership(group: string, _on?: string): number {
-    return this.#membership(group);
-  }
-
-  addSourceSpecificMembership(_source: string, group: string, _on?: string): number {
-    return this.#membership(group);
-  }
-
-  dropSourceSpecificMembership(_source: string, group: string, _on?: string): number {
-    return this.#membership(group);
-  }
-
-  /** Multicast is not there yet: a group is refused as such, nonsense as nonsense. */
-  #membership(group: string): number {
-    const address = parse(group);
-    if (address === null) return Code.EINVAL;
-    const first = address.family === 4 ? address.d >>> 28 : (address.a >>> 24) & 0xff;
-    return first === (address.family === 4 ? 0xe : 0xff) ? ENOTSUP : Code.EINVAL;
-  }
-
-  /** Linux doubles what is asked for, and a program reads that. */
-  bufferSize(
-    size: number,
-    isReceive: boolean,
-    context: Record<string, unknown>,
-  ): number | undefined {
-    if (this.#core === null) {
-      Object.assign(context, {
-        errno: EBADF,
-        code: 'EBADF',
-        message: 'bad file descriptor',
-        syscall: isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size',
-      });
-      return undefined;
-    }
-    if (size !== 0) {
-      const doubled = Math.min(size * 2, 0x7fffffff);
-      if (isReceive) this.#recvBuffer = doubled;
-      else this.#sendBuffer = doubled;
-    }
-    return isReceive ? this.#recvBuffer : this.#sendBuffer;
-  }
-
   // --- Tenant --------------------------------------------------------------------------------
 
   shut(): void {
@@ -335,16 +288,23 @@ export class DgramHandle implements UdpHandler, Tenant {
   }
 
   fail(error: number | null): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     try {
       this.#resource.runInAsyncScope(() => {
         if (error !== null) this.socket.emit('error', errnoError(error, 'recvmsg'));
-        if (!this.#closed) this.socket.close();
+        if (!this.closed) this.socket.close();
       });
     } catch (thrown) {
       rethrow(thrown);
     }
   }
+}
+
+/** `rinfo` of a socket that was made with `packetInfo`. */
+function packetInfo(from: UdpMeta, family: 4 | 6): PacketInfo {
+  const words = [from.dst0, from.dst1, from.dst2, from.dst3] as [number, number, number, number];
+  const { ttl, tos } = from;
+  return { localAddress: addressText(words, family), ttl, tos, ecn: tos & 3 };
 }
 
 /** One run of octets; a single view is not copied. */

@@ -4,8 +4,17 @@
 
 import cluster from 'node:cluster';
 import * as dgram from 'node:dgram';
+import {
+  type BatchCallback,
+  type BatchItem,
+  type DatagramSocketOptions,
+  type Extras,
+  type PortsideDgramSocket,
+  readBatch,
+  readExtras,
+} from './dgram-extras.ts';
 import { DgramHandle } from './dgram-handle.ts';
-import { coded, hostClosed } from './errors.ts';
+import { coded, errnoError, hostClosed, invalidType } from './errors.ts';
 import type { Ground } from './ground.ts';
 
 type Listener = (message: Buffer, rinfo: dgram.RemoteInfo) => void;
@@ -14,7 +23,10 @@ type SocketClass = typeof dgram.Socket;
 
 /** `host.dgram`. */
 export interface DgramModule {
-  createSocket(type: dgram.SocketType | dgram.SocketOptions, listener?: Listener): dgram.Socket;
+  createSocket(
+    type: dgram.SocketType | DatagramSocketOptions,
+    listener?: Listener,
+  ): PortsideDgramSocket;
   Socket: SocketClass;
 }
 
@@ -34,7 +46,12 @@ function stateOf(socket: dgram.Socket): State | null {
 }
 
 /** Replaces the handle that Node made (it has no descriptor yet) with one of this host. */
-function replaceHandle(socket: dgram.Socket, ground: Ground, lookup: Lookup): void {
+function replaceHandle(
+  socket: dgram.Socket,
+  ground: Ground,
+  lookup: Lookup,
+  options: unknown = undefined,
+): void {
   const state = stateOf(socket);
   const old = state?.handle as
     | (Record<PropertyKey, unknown> & { close(): void })
@@ -47,7 +64,8 @@ function replaceHandle(socket: dgram.Socket, ground: Ground, lookup: Lookup): vo
   if (old === null) return; // closed by an aborted signal while it was made
   const family = (socket as unknown as { type: string }).type === 'udp6' ? 6 : 4;
   const fallback = family === 6 ? '::1' : '127.0.0.1';
-  const handle = new DgramHandle(ground, socket, family, (address, callback) =>
+  const extras: Extras = readExtras(options, family);
+  const handle = new DgramHandle(ground, socket, extras, (address, callback) =>
     lookup(address || fallback, family, callback),
   );
   // Node reaches the socket from the handle through a symbol of its own.
@@ -86,7 +104,23 @@ export function makeDgram(ground: Ground): DgramModule {
       if (ground.closed) throw hostClosed();
       super(type, listener);
       const own = typeof type === 'object' && type !== null ? type.lookup : undefined;
-      replaceHandle(this, ground, (own as unknown as Lookup | undefined) ?? hostLookup);
+      replaceHandle(this, ground, (own as unknown as Lookup | undefined) ?? hostLookup, type);
+    }
+
+    sendBatch(list: unknown, ...rest: unknown[]): void {
+      sendBatch(this, list, rest);
+    }
+
+    setTOS(tos: number): number {
+      if (typeof tos !== 'number') throw invalidType('tos', 'of type number', tos);
+      const code = liveHandle(this).setTOS(tos);
+      if (code !== 0) throw errnoError(code, 'setTOS');
+      return tos;
+    }
+
+    setDontFragment(on: boolean): void {
+      const code = liveHandle(this).setDontFragment(Boolean(on));
+      if (code !== 0) throw errnoError(code, 'setDontFragment');
     }
 
     override bind(...args: unknown[]): this {
@@ -99,10 +133,61 @@ export function makeDgram(ground: Ground): DgramModule {
   return {
     // A function as Node's is: programs say `new dgram.createSocket` too.
     createSocket: function createSocket(type, listener) {
-      return new Socket(type, listener);
+      return new Socket(type, listener) as unknown as PortsideDgramSocket;
     },
     Socket: Socket as unknown as SocketClass,
   };
+}
+
+/** @throws ERR_SOCKET_DGRAM_NOT_RUNNING, as Node's own methods do */
+function liveHandle(socket: dgram.Socket): DgramHandle {
+  const handle = stateOf(socket)?.handle;
+  if (handle instanceof DgramHandle) return handle;
+  throw coded(Error, 'ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running');
+}
+
+/** Node's bindState of a socket: 0 unbound, 1 binding, 2 bound; connectState 2 = connected. */
+interface Progress {
+  readonly bindState: number;
+  readonly connectState: number;
+}
+
+function sendBatch(socket: dgram.Socket, list: unknown, rest: unknown[]): void {
+  const handle = liveHandle(socket);
+  const at = rest.findIndex((x) => typeof x === 'function');
+  const callback = (at < 0 ? undefined : rest[at]) as BatchCallback | undefined;
+  const [port, address] = (at < 0 ? rest : rest.slice(0, at)) as [number?, string?];
+  const state = stateOf(socket) as unknown as Progress;
+  const items = readBatch(list, port, address, handle.family, state.connectState === 2);
+  if (state.bindState === 0) socket.bind({ port: 0, exclusive: true });
+  if (state.bindState === 2) sendItems(socket, handle, items, callback);
+  else socket.once('listening', () => sendItems(socket, handle, items, callback));
+}
+
+function sendItems(
+  socket: dgram.Socket,
+  handle: DgramHandle,
+  items: BatchItem[],
+  callback: BatchCallback | undefined,
+): void {
+  let left = items.length;
+  let sent = 0;
+  let first: Error | null = null;
+  const done = (code: number): void => {
+    if (code < 0) first ??= errnoError(code, 'send');
+    else sent++;
+    left--;
+    if (left > 0) return;
+    if (callback !== undefined) process.nextTick(callback, first, sent);
+    else if (first !== null) socket.emit('error', first);
+  };
+  if (left === 0 && callback !== undefined) process.nextTick(callback, null, 0);
+  const request = { oncomplete: done };
+  for (const item of items) {
+    // 0: it waits for room, and `done` is called when it has left.
+    const code = handle.sendItem(request, item);
+    if (code !== 0) done(code);
+  }
 }
 
 /** In a cluster's worker Node would ask the primary for a socket of the kernel's. */

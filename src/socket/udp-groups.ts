@@ -43,8 +43,7 @@ export class UdpGroups {
   /** @throws CodeError EADDRNOTAVAIL (is no member), ENODEV */
   leave(group: string | Address, on?: GroupLinkName): void {
     const g = addressOf(group, 'leave');
-    const link = on === undefined && g.zone === '' ? -1 : this.#link(g, on);
-    this.#change('leave', g, leaveGroup(this.#udp, this.#endpoint, g, link));
+    this.#change('leave', g, leaveGroup(this.#udp, this.#endpoint, g, this.#link(g, on)));
   }
 
   /** Hears one source of a group more. @throws CodeError EINVAL, EADDRNOTAVAIL, ENOBUFS, ENODEV */
@@ -96,6 +95,11 @@ export class UdpGroups {
     }
     e.multicastLink = link;
     e.multicastSource = address;
+  }
+
+  /** Whether a name stands for a link. */
+  hasLink(on: GroupLinkName): boolean {
+    return linkNamed(this.#udp.ip, on) >= 0;
   }
 
   #link(group: Address, on: GroupLinkName | undefined): number {

@@ -30,6 +30,8 @@ export interface UdpHandler {
   error(s: UdpSocket, code: number): void;
   /** After a `send` that answered ENOBUFS: there may be room again. */
   writable(s: UdpSocket): void;
+  /** After the last datagram that a turn delivers at once. */
+  delivered?(s: UdpSocket): void;
 }
 
 export interface UdpOptions {
@@ -41,6 +43,8 @@ export interface UdpOptions {
   readonly ipv6Only?: boolean;
   /** May share the port with sockets that say the same. */
   readonly reusePort?: boolean;
+  /** The same, but the last one to bind gets what is not for a group (SO_REUSEADDR of Linux). */
+  readonly reuseAddr?: boolean;
   readonly handler: UdpHandler;
 }
 
@@ -72,7 +76,8 @@ export class UdpSocket {
       address,
       port,
       v6Only: options.ipv6Only === true,
-      share: options.reusePort === true,
+      share: options.reusePort === true || options.reuseAddr === true,
+      newest: options.reusePort !== true && options.reuseAddr === true,
       sink: new Sink(this),
     });
     if (typeof opened === 'number') throw new CodeError(opened, 'bind', address.toString(), port);
@@ -343,6 +348,11 @@ class Sink implements EndpointSink {
 
   writable(): void {
     this.#socket.handler.writable(this.#socket);
+  }
+
+  delivered(): void {
+    const { handler } = this.#socket;
+    if (handler.delivered !== undefined) handler.delivered(this.#socket);
   }
 }
 

@@ -58,6 +58,7 @@ const UDP: UdpConfig = {
   udpSendOctets: 212_992, // of one socket in one turn; Linux net.core.wmem_default
   udpMemoryOctets: 64 << 20, // of all sockets' queues
   udpMaxSockets: 65_536,
+  udpBufferMax: 4 << 20, // that a program may ask for; Linux rmem_max and wmem_max
   udpMaxMemberships: 20, // of one socket; Linux igmp_max_memberships
   udpMaxSources: 10, // of one membership; Linux igmp_max_msf
   udpDrainDatagrams: 1024, // delivered in one round

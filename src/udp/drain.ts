@@ -27,6 +27,7 @@ function deliver(udp: UdpLayer, e: Endpoint, most: number): number {
       n++;
       deliverOne(udp, e);
     }
+    if (n > 0 && !e.closed && e.sink.delivered !== undefined) e.sink.delivered();
   } finally {
     if (!e.closed) releaseQueue(udp, e.queue.trim());
     if (hasEvents(e)) markReady(udp, e);

@@ -13,6 +13,8 @@ export interface EndpointSink {
   datagram(u8: Uint8Array, off: number, len: number, from: UdpMeta): void;
   error(code: number): void;
   writable(): void;
+  /** What was ready for it has been told. */
+  delivered?(): void;
 }
 
 /** What a new endpoint's buffers may hold, and whether its address is a broadcast. */

@@ -53,11 +53,9 @@ function enter(udp: UdpLayer, e: Endpoint, m: Membership): Code {
   return code;
 }
 
-/** With `linkId` -1 on whatever link. NONE, EADDRNOTAVAIL (is no member). */
+/** NONE, EADDRNOTAVAIL (is no member). */
 export function leaveGroup(udp: UdpLayer, e: Endpoint, group: Address, linkId: number): Code {
-  const i = e.memberships.findIndex(
-    (m) => (linkId < 0 || m.linkId === linkId) && sameAddress(m.group, group),
-  );
+  const i = e.memberships.findIndex((m) => m.linkId === linkId && sameAddress(m.group, group));
   if (i < 0) return Code.EADDRNOTAVAIL;
   const [m] = e.memberships.splice(i, 1);
   if (m !== undefined) withdraw(udp, m);
@@ -114,6 +112,7 @@ export function leaveSource(
   linkId: number,
 ): Code {
   if (!isGroup(group)) return Code.EINVAL;
+  if (linkId < 0) return Code.ENODEV;
   const m = find(e, linkId, group);
   if (m === null) return Code.EINVAL;
   if (m.isExclude) return m.sources.length > 0 ? Code.EINVAL : Code.EADDRNOTAVAIL;

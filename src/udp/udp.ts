@@ -26,6 +26,8 @@ export interface UdpConfig {
   /** Receive memory of all sockets together, octets. */
   udpMemoryOctets: number;
   udpMaxSockets: number;
+  /** Most that a program may set a buffer to, octets. */
+  udpBufferMax: number;
   /** Memberships of one socket, and sources of one membership. */
   udpMaxMemberships: number;
   udpMaxSources: number;
@@ -115,6 +117,8 @@ export interface BindRequest {
   readonly port: number;
   readonly v6Only: boolean;
   readonly share: boolean;
+  /** Sharing by SO_REUSEADDR's rules (demux/ports.ts). */
+  readonly newest?: boolean;
   readonly sink: EndpointSink;
 }
 
@@ -150,7 +154,8 @@ function releaseSlot(udp: UdpLayer, slot: number): void {
 
 function bindingFor(request: BindRequest, port: number, slot: number): Binding {
   const { a, b, c, d } = request.address;
-  return { port, a, b, c, d, v6Only: request.v6Only, share: request.share, slot };
+  const { v6Only, share, newest = false } = request;
+  return { port, a, b, c, d, v6Only, share, newest, slot };
 }
 
 function ephemeral(udp: UdpLayer, request: BindRequest): number {

@@ -30,6 +30,7 @@ export const UDP_CONFIG: UdpConfig = {
   udpSendOctets: 1_048_576,
   udpMemoryOctets: 16_777_216,
   udpMaxSockets: 1024,
+  udpBufferMax: 4_194_304,
   udpMaxMemberships: 20,
   udpMaxSources: 10,
   udpDrainDatagrams: 1024,
