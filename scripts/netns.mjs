@@ -17,6 +17,8 @@ export const TEST_TOOLS = {
   ab: 'apache2-utils',
   nc: 'netcat-openbsd',
   tcpdump: 'tcpdump',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
 };
 
 /** Removes namespaces whose maker is dead; answers how many. */

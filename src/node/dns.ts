@@ -214,8 +214,8 @@ export function makeDns(ground: Ground, names: Names): DnsModule {
   }
 
   const module: Bag = { ...dns, Resolver, setServers, promises };
-  module['lookup'] = promisable(makeLookup(ground), promises['lookup']);
-  module['lookupService'] = promisable(makeLookupService(names), promises['lookupService']);
+  module['lookup'] = promisable(makeLookup(ground), 'address', 'family');
+  module['lookupService'] = promisable(makeLookupService(names), 'hostname', 'service');
   for (const name of delegated(dns, nodeResolver)) {
     const call: Callable = (...args) => (defaults.pair().callback[name] as Callable)(...args);
     module[name] = named(name, call);
@@ -223,7 +223,14 @@ export function makeDns(ground: Ground, names: Names): DnsModule {
   return module as unknown as DnsModule;
 }
 
-/** util.promisify answers one object with both values, as it does for Node's own. */
-function promisable(callable: Callable, promised: unknown): Callable {
+/** util.promisify answers one object of both values, as it does for Node's own. */
+function promisable(callable: Callable, first: string, second: string): Callable {
+  const promised: Callable = (...args) =>
+    new Promise((resolve, reject) => {
+      callable(...args, (error: unknown, one: unknown, other: unknown) => {
+        if (error) reject(error);
+        else resolve(other === undefined ? one : { [first]: one, [second]: other });
+      });
+    });
   return Object.defineProperty(callable, promisify.custom, { value: promised });
 }

@@ -19,12 +19,14 @@ export interface RegisterConfig {
   peer?: string;
   /** Name servers, asked over the stack. Without any, names are resolved as the machine does. */
   dns?: string[];
+  /** Domains that short names are tried in, where `dns` is given. */
+  search?: string[];
   /** Destinations that stay on the kernel: `10.0.0.0/8`, `127.0.0.1:5432`, `!10.1.0.0/16`. */
   kernel?: string[];
   mtu?: number;
 }
 
-const LISTS = ['addresses', 'own', 'dns', 'kernel'] as const;
+const LISTS = ['addresses', 'own', 'dns', 'search', 'kernel'] as const;
 const WORDS = ['tun', 'netns', 'peer'] as const;
 const FILE = 'portside.config.json';
 

@@ -1,4 +1,4 @@
-// The patches of `portside/register`: seven functions of Node's, each of which asks where the call
+// The patches of `portside/register`: functions of Node's, each of which asks where the call
 // belongs, and goes on with Node's own function for whatever is the kernel's. docs/register.md
 // lists them. `undo` puts back what was there.
 
@@ -19,7 +19,7 @@ import {
   listenAdopted,
 } from './adopt.ts';
 import { adoptDgram, isUnbound } from './dgram.ts';
-import type { Ground, Lookup, LookupAddress, LookupOptions } from './ground.ts';
+import type { Ground, Lookup, LookupAddress } from './ground.ts';
 import type { Host } from './host.ts';
 import type { KernelRoutes } from './kernel-routes.ts';
 import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
@@ -73,7 +73,7 @@ export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): 
   patchSocket(patches, place);
   patchTls(patches, place);
   patchDgram(patches, place);
-  if (ownNames) patchDns(patches, place.ground.lookup);
+  if (ownNames) patchDns(patches, host);
   syncBuiltinESMExports();
   return patches;
 }
@@ -291,40 +291,18 @@ function patchDgram(patches: Patches, place: Place): void {
 
 // --- dns -----------------------------------------------------------------------------------
 
-/** Names are asked of the host's servers; Node's own function still checks the arguments. */
-function patchDns(patches: Patches, lookup: Lookup): void {
-  patches.replace(dns, 'lookup', (original) => {
-    const patched = (...args: unknown[]): unknown => {
-      const [name, options] = args;
-      const callback = args[args.length - 1];
-      const isUsual = typeof name === 'string' && name !== '' && typeof callback === 'function';
-      if (!isUsual) return original.apply(dns as never, args as never);
-      lookup(name, lookupOptions(options), callback as never);
-      return {};
-    };
-    return patched as unknown as Method;
-  });
-  patches.replace(dns.promises, 'lookup', (original) => {
-    const patched = (name: unknown, options?: unknown): unknown => {
-      if (typeof name !== 'string' || name === '') {
-        return original.call(dns.promises as never, name as never, options as never);
-      }
-      const how = lookupOptions(options);
-      return new Promise((resolve, reject) => {
-        lookup(name, how, (error, address, family) => {
-          if (error) reject(error);
-          else resolve(how.all === true ? address : { address, family });
-        });
-      });
-    };
-    return patched as unknown as Method;
-  });
-}
-
-function lookupOptions(options: unknown): LookupOptions {
-  if (typeof options === 'number') return { family: options };
-  if (typeof options !== 'object' || options === null) return {};
-  const { family, hints, all } = options as Bag;
-  const number = family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : Number(family ?? 0);
-  return { family: number, hints: Number(hints ?? 0), all: all === true };
+/** Every function of node:dns and of its promises becomes the host's; constants stay. */
+function patchDns(patches: Patches, host: Host): void {
+  const pairs: [object, object][] = [
+    [dns, host.dns],
+    [dns.promises, host.dns.promises],
+  ];
+  for (const [target, source] of pairs) {
+    const theirs = target as Bag;
+    for (const [name, ours] of Object.entries(source)) {
+      const isTheirs = typeof theirs[name] === 'function' && theirs[name] !== ours;
+      if (isTheirs && typeof ours === 'function')
+        patches.replace(target, name, () => ours as Method);
+    }
+  }
 }

@@ -46,7 +46,10 @@ export function registeredHost(): Host | null {
 export async function register(given: RegisterConfig | Host = {}): Promise<Host> {
   const old = registeredHost();
   if (old !== null) return old;
-  if ('stack' in given) return put(given as Host, false, new KernelRoutes([]), false);
+  if ('stack' in given) {
+    const host = given as Host;
+    return put(host, false, new KernelRoutes([]), host.dns.getServers().length > 0);
+  }
   const config = checkConfig(given);
   if (!wantsDevice(config)) return registerNow(config);
   const kernel = new KernelRoutes(config.kernel ?? []);
@@ -111,7 +114,10 @@ function asksServers(config: RegisterConfig): boolean {
 
 function optionsOf(config: RegisterConfig): HostOptions {
   const options = hostOptions(config);
-  if (asksServers(config)) Object.assign(options, { dns: { servers: config.dns } });
-  else options.lookup = machineLookup;
+  if (asksServers(config)) {
+    const { dns: servers = [], search = [] } = config;
+    // What the machine's own table says holds for the program as before.
+    options.dns = { servers, search, hostsFile: true };
+  } else options.lookup = machineLookup;
   return options;
 }

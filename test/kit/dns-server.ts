@@ -8,7 +8,7 @@ import { Responder } from './dns-zone.ts';
 
 export interface ServerGround {
   net: typeof net;
-  dgram: typeof dgram;
+  dgram: { createSocket(type: dgram.SocketType): dgram.Socket };
 }
 
 const MOST_PORTS = 20;

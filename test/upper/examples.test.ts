@@ -29,6 +29,7 @@ describe('an example', () => {
   const table: [string, string[], string][] = [
     ['tcp-echo.mjs', [], 'hello, world\n'],
     ['udp.mjs', [], 'hello over UDP from 10.0.0.2:9\n'],
+    ['dns.mjs', [], "10.1.1.1 10.9.9.9\n[ { address: '10.9.9.9', ttl: 60 } ]\n"],
     ['http.mjs', [], 'hello from /a/path\n'],
     ['https.mjs', [], 'secure /hello\n'],
     ['http2.mjs', [], 'h2.0 /hello\n'],
