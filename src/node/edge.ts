@@ -5,13 +5,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type * as net from 'node:net';
-import { Code } from '../base/code.ts';
-import type { TcpHandler, TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
+import type { TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
 import { errnoError, hostClosed } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
 import { LoopHold } from './loop-hold.ts';
 import type { OnRead } from './on-read.ts';
 import { rethrow } from './rethrow.ts';
+
+/** The stack's own link. */
+const LOOPBACK = 0;
 
 export type WriteCallback = (error?: Error | null) => void;
 
@@ -59,6 +61,8 @@ export class Edge implements Tenant {
   #backlogOff = 0;
   #owed: WriteCallback | null = null;
   #openTurn = -1;
+  /** The last turn in which a write was done at once. */
+  #doneTurn = -1;
   readonly #hold: LoopHold;
 
   constructor(ground: Ground, socket: net.Socket) {
@@ -219,7 +223,9 @@ export class Edge implements Tenant {
   settle(done: WriteCallback): void {
     if (this.#backlog.length > 0) this.#owed = done;
     this.#hold.apply();
-    if (this.#owed === null) done();
+    if (this.#owed !== null) return;
+    this.#doneTurn = this.ground.driver.turns;
+    done();
   }
 
   get owing(): boolean {
@@ -245,7 +251,10 @@ export class Edge implements Tenant {
     const done = this.#owed;
     if (this.#backlog.length > 0 || done === null) return;
     this.#owed = null;
-    this.run(done);
+    // The stream calls back for what was done at once in ticks, and no tick has come in this turn.
+    const isEarly = this.#doneTurn === this.ground.driver.turns;
+    if (isEarly) process.nextTick(() => this.run(done));
+    else this.run(done);
   }
 
   /** The socket is dead: whoever waits for a write is told once, in Node's way with the fate. */
@@ -334,8 +343,21 @@ export class Edge implements Tenant {
     this.#hold.ref(on);
   }
 
-  /** FIN behind what has been put. */
-  shutdown(): void {
+  /** FIN behind what has been put; `done` follows. */
+  shutdown(done: WriteCallback): void {
+    if (this.handle?.tcb.path.linkId === LOOPBACK) {
+      // A peer on the same stack would hear of our end, and answer, before we have finished.
+      setImmediate(() => {
+        if (this.active) this.#shutdown();
+        this.run(done);
+      });
+      return;
+    }
+    this.#shutdown();
+    setImmediate(() => this.run(done));
+  }
+
+  #shutdown(): void {
     if (this.over) return;
     this.handle?.shutdown();
     this.#hold.finish();
@@ -356,30 +378,6 @@ export class Edge implements Tenant {
     this.run(() => this.socket.destroy(reason));
   }
 }
-
-/** One handler for every connection; the handle's owner says whose. */
-export const edgeHandler: TcpHandler = {
-  opened(s: TcpSocket): void {
-    const edge = s.owner as Edge | null;
-    const verdict = edge?.onVerdict;
-    if (!edge || !verdict) return;
-    edge.onVerdict = null;
-    edge.run(() => verdict(Code.NONE));
-  },
-  data(s: TcpSocket, u8: Uint8Array, off: number, len: number): void {
-    (s.owner as Edge | null)?.deliver(u8, off, len);
-  },
-  ended(s: TcpSocket): void {
-    (s.owner as Edge | null)?.end();
-  },
-  writable(s: TcpSocket): void {
-    (s.owner as Edge | null)?.writable();
-  },
-  written(): void {},
-  closed(s: TcpSocket, code: number): void {
-    (s.owner as Edge | null)?.closed(code);
-  },
-};
 
 export function addressInfo(address: string, port: number, family: number): net.AddressInfo {
   return { address, family: family === 6 ? 'IPv6' : 'IPv4', port };

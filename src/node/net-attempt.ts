@@ -2,7 +2,8 @@
 
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
-import { type Edge, edgeHandler } from './edge.ts';
+import type { Edge } from './edge.ts';
+import { edgeHandler } from './edge-handler.ts';
 import { coded, hostClosed, hostPortError, type SystemError } from './errors.ts';
 
 export interface Target {

@@ -41,10 +41,16 @@ export interface ConnectOptions {
 
 const MIN_ATTEMPT_MS = 10;
 
+/** Arguments that were read: the options, and the callback. */
+export type Read = [options: ConnectOptions, callback: ((...args: unknown[]) => void) | null];
+
+/** Node's mark on such a pair, by which its own connect knows it from an array of the program's. */
+const kRead = Object.getOwnPropertySymbols(
+  (net as unknown as { _normalizeArgs?(args: unknown[]): object })._normalizeArgs?.([]) ?? {},
+)[0];
+
 /** `(options[, cb])`, `(port[, host][, cb])`, `(path[, cb])`: as Node reads them. */
-export function normalizeArgs(
-  args: readonly unknown[],
-): [ConnectOptions, ((...args: unknown[]) => void) | null] {
+export function normalizeArgs(args: readonly unknown[]): Read {
   const first = args[0];
   let options: ConnectOptions = {};
   if (typeof first === 'object' && first !== null) options = first as ConnectOptions;
@@ -54,7 +60,16 @@ export function normalizeArgs(
     if (typeof args[1] === 'string') options.host = args[1];
   }
   const last = args[args.length - 1];
-  return [options, typeof last === 'function' ? (last as () => void) : null];
+  const read: Read = [options, typeof last === 'function' ? (last as () => void) : null];
+  if (kRead !== undefined) Object.defineProperty(read, kRead, { value: true });
+  return read;
+}
+
+/** The same for `socket.connect`, to which `net.connect` hands what it has read already. */
+export function connectArgs(args: readonly unknown[]): Read {
+  const first = args[0];
+  const isRead = kRead !== undefined && Array.isArray(first) && kRead in first;
+  return isRead ? (first as unknown as Read) : normalizeArgs(args);
 }
 
 /** ERR_SOCKET_BAD_PORT unless `port` is a number or a numeric string in 0…65535. */
@@ -101,6 +116,7 @@ function startConnect(edge: Edge, options: ConnectOptions): void {
   const how = lookupOptions(options);
   if (options.lookup == null) {
     checkFamily(how.family);
+    checkHints(options.hints);
     edge.ask(true);
   }
   (edge.socket as unknown as Inner)._host = target.host;
@@ -141,6 +157,15 @@ function lookupOptions(options: ConnectOptions): LookupOptions {
 function checkFamily(family: unknown): void {
   if (family == null || family === 0 || family === 4 || family === 6) return;
   throw invalidValue('options.family', family, 'must be one of: 0, 4, 6');
+}
+
+/** dns.ADDRCONFIG, ALL and V4MAPPED. */
+const HINTS = 32 | 16 | 8;
+
+function checkHints(hints: unknown): void {
+  if (!hints) return;
+  if (typeof hints !== 'number') throw invalidType('options.hints', 'of type number', hints);
+  if (((hints >>> 0) & ~HINTS) !== 0) throw invalidValue('hints', hints >>> 0);
 }
 
 function lookupOne(edge: Edge, target: Target, lookup: Lookup, how: LookupOptions): void {

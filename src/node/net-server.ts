@@ -8,7 +8,8 @@ import { Code, CodeError } from '../base/code.ts';
 import type { Knock, ServerHandler, TcpServer } from '../socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { Edge } from './edge.ts';
-import { addressInfo, edgeHandler } from './edge.ts';
+import { addressInfo } from './edge.ts';
+import { edgeHandler } from './edge-handler.ts';
 import { errnoError, hostClosed, listenError, unsupported } from './errors.ts';
 import type { Ground, LookupAddress, Tenant } from './ground.ts';
 import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
@@ -286,7 +287,9 @@ export class ServerBody extends net.Server {
       return;
     }
     if (listenEnd.hasSubscribers) listenEnd.publish({ server: this });
-    inner._connectionKey = `${family}:${address}:${port}`;
+    // Without an address it is the wildcard's that was bound.
+    const bound = address ? null : (inner._handle?.core ?? null);
+    inner._connectionKey = `${bound?.family ?? family}:${bound?.address ?? address}:${port}`;
     if (inner._unref) this.unref();
     process.nextTick(() => {
       if (inner._handle !== null) this.emit('listening');

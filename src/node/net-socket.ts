@@ -10,7 +10,7 @@ import { type Chunks, octets, putAll } from './chunks.ts';
 import { Edge, type WriteCallback } from './edge.ts';
 import { coded, errnoError, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
-import { begin, type ConnectOptions, normalizeArgs } from './net-connect.ts';
+import { begin, connectArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 import { addTcpSetters } from './tcp-setters.ts';
@@ -92,12 +92,7 @@ export function constructorOptions(options: unknown): SocketOptions {
 
 export class SocketBody extends net.Socket {
   override connect(...args: unknown[]): this {
-    const first = args[0];
-    // net.createConnection's arguments, read before, come as a pair.
-    const isPair = Array.isArray(first) && first.length === 2 && typeof first[0] === 'object';
-    const [options, callback] = isPair
-      ? (first as unknown as [ConnectOptions, (() => void) | null])
-      : normalizeArgs(args);
+    const [options, callback] = connectArgs(args);
     const self = hidden(this);
     const edge = edgeOf(this);
     if (callback !== null) this.once('connect', callback);
@@ -169,8 +164,7 @@ export class SocketBody extends net.Socket {
       callback();
       return;
     }
-    edge.shutdown();
-    setImmediate(() => edge.run(callback));
+    edge.shutdown(callback);
   }
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
@@ -312,32 +306,32 @@ export class SocketBody extends net.Socket {
 
 addTcpSetters(SocketBody.prototype, edgeOf);
 
-// Getters that net.Socket has as accessors and its type as properties.
+// Getters that net.Socket has as accessors and its type as properties. The prototype is asked too.
 Object.defineProperties(SocketBody.prototype, {
   pending: {
     configurable: true,
     get(this: SocketBody): boolean {
-      return !edgeOf(this).active || this.connecting;
+      return !edgeOf(this)?.active || this.connecting;
     },
   },
   bufferSize: {
     configurable: true,
     get(this: SocketBody): number | undefined {
-      return edgeOf(this).active ? this.writableLength : undefined;
+      return edgeOf(this)?.active ? this.writableLength : undefined;
     },
   },
   bytesRead: {
     configurable: true,
     enumerable: true,
-    get(this: SocketBody): number {
-      return edgeOf(this).bytesRead;
+    get(this: SocketBody): number | undefined {
+      return edgeOf(this)?.bytesRead;
     },
   },
   _bytesDispatched: {
     configurable: true,
     enumerable: true,
-    get(this: SocketBody): number {
-      return edgeOf(this).bytesWritten;
+    get(this: SocketBody): number | undefined {
+      return edgeOf(this)?.bytesWritten;
     },
   },
 });

@@ -6,14 +6,12 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
-import { PassThrough } from 'node:stream';
 import tls from 'node:tls';
 import {
   adoptServer,
   adoptSocket,
   connectAdopted,
   disownServer,
-  edgeOf,
   groundOf,
   isOurs,
   listenAdopted,
@@ -22,9 +20,10 @@ import { adoptDgram, isUnbound } from './dgram.ts';
 import type { Ground, Lookup, LookupAddress } from './ground.ts';
 import type { Host } from './host.ts';
 import type { KernelRoutes } from './kernel-routes.ts';
-import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
+import { type ConnectOptions, connectArgs, normalizeArgs } from './net-connect.ts';
+import { type Method, Patches } from './patches.ts';
+import { patchWrapper } from './register-wrapper.ts';
 
-type Method = (this: never, ...args: never[]) => unknown;
 type Bag = Record<string, unknown>;
 
 /** What the patches decide by. */
@@ -34,37 +33,6 @@ export interface Place {
   readonly kernel: KernelRoutes;
 }
 
-/** Changes and how to take them back. */
-export class Patches {
-  readonly #undo: (() => void)[] = [];
-
-  replace(target: object, name: string, make: (original: Method) => Method): void {
-    const before = Object.getOwnPropertyDescriptor(target, name) as PropertyDescriptor;
-    const value = make(before.value as Method);
-    Object.defineProperty(value, 'name', { value: name, configurable: true });
-    Object.defineProperty(target, name, { ...before, value });
-    this.#undo.push(() => {
-      // Whoever has patched over us keeps what it has put there.
-      const now = Object.getOwnPropertyDescriptor(target, name);
-      if (now?.value === value) Object.defineProperty(target, name, before);
-    });
-  }
-
-  /** A member that `target` has only by inheritance so far. */
-  add(target: object, name: string, value: Method): void {
-    Object.defineProperty(target, name, { value, configurable: true, writable: true });
-    this.#undo.push(() => {
-      Reflect.deleteProperty(target, name);
-    });
-  }
-
-  undo(): void {
-    for (const step of this.#undo.reverse()) step();
-    this.#undo.length = 0;
-    syncBuiltinESMExports();
-  }
-}
-
 /** Puts every patch in place. */
 export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): Patches {
   const place: Place = { host, ground: groundOf(host), kernel };
@@ -72,6 +40,7 @@ export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): 
   patchServer(patches, place);
   patchSocket(patches, place);
   patchTls(patches, place);
+  patchWrapper(patches);
   patchDgram(patches, place);
   if (ownNames) patchDns(patches, host);
   syncBuiltinESMExports();
@@ -120,9 +89,7 @@ function patchServer(patches: Patches, place: Place): void {
 function patchSocket(patches: Patches, place: Place): void {
   patches.replace(net.Socket.prototype, 'connect', (original) => {
     const connect = function (this: net.Socket, ...args: unknown[]): unknown {
-      const first = args[0];
-      const isPair = Array.isArray(first) && first.length === 2 && typeof first[0] === 'object';
-      const pair = (isPair ? first : normalizeArgs(args)) as [ConnectOptions, unknown];
+      const pair = connectArgs(args);
       const kernel = (): unknown => original.apply(this as never, args as never);
       if (isOurs(this)) return connectAdopted(this, args);
       const hasHandle = (this as unknown as { _handle: unknown })._handle !== null;
@@ -213,32 +180,6 @@ function patchTls(patches: Patches, place: Place): void {
     };
     return connect as unknown as Method;
   });
-  // Node asks the handle for addresses, and a wrapped stream's handle has none.
-  for (const name of ['_getpeername', '_getsockname'] as const) {
-    patches.add(tls.TLSSocket.prototype, name, addressOf(name, '_parent'));
-    patches.add(streamWrapper(), name, addressOf(name, 'stream'));
-  }
-}
-
-/** The address of the host's socket that lies beneath, in this field; else Node's own answer. */
-function addressOf(name: '_getpeername' | '_getsockname', field: string): Method {
-  const method = function (this: Record<string, object | null | undefined>): unknown {
-    const beneath = this[field];
-    const isHosts = beneath != null && edgeOf(beneath) !== null;
-    const asked = isHosts ? beneath : net.Socket.prototype;
-    const ask = (asked as unknown as Record<string, Method>)[name] as Method;
-    return ask.call((isHosts ? beneath : this) as never);
-  };
-  return method as unknown as Method;
-}
-
-/** The prototype of Node's socket around a stream, which tls and http2 make of ours. */
-function streamWrapper(): object {
-  const secureContext = tls.createSecureContext({});
-  const socket = new tls.TLSSocket(new PassThrough() as unknown as net.Socket, { secureContext });
-  const { _parentWrap } = (socket as unknown as { _handle: { _parentWrap: object } })._handle;
-  socket.destroy();
-  return Object.getPrototypeOf(_parentWrap);
 }
 
 // --- dgram ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import type { Lookup } from './ground.ts';
 import { createHost, createLocalHost, type Host } from './host.ts';
 import { KernelRoutes } from './kernel-routes.ts';
 import type { HostOptions } from './options.ts';
+import type { Patches } from './patches.ts';
 import {
   checkConfig,
   hostOptions,
@@ -17,7 +18,7 @@ import {
   readConfig,
   wantsDevice,
 } from './register-config.ts';
-import { type Patches, patchNode } from './register-patches.ts';
+import { patchNode } from './register-patches.ts';
 
 interface Registration {
   readonly host: Host;

@@ -45,6 +45,23 @@ export const http2Programs: Record<string, WebProgram> = {
     await close();
   },
 
+  'h2c: a session connects when its socket does, and may be closed before': async (t) => {
+    const { server, port, client, close } = await plain(t, (stream) => stream.end());
+    t.watch('client', client, 'error close');
+    t.log(client.connecting, client.socket === undefined);
+    await once(client, 'connect');
+    t.log(client.connecting, client.alpnProtocol);
+    const early = http2.connect(`http://127.0.0.1:${port}`);
+    t.watch('early', early, 'error close');
+    early.on('connect', () => t.log('early: connect'));
+    early.close();
+    await once(early, 'close');
+    t.log(early.destroyed, server.listening);
+    client.unref();
+    client.ref();
+    await close();
+  },
+
   'h2c: the compatibility API': async (t) => {
     const server = http2.createServer((req, res) => {
       res.setHeader('x-method', req.method);

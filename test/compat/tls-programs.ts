@@ -35,6 +35,28 @@ export const tlsPrograms: Record<string, WebProgram> = {
     await stop(server);
   },
 
+  'options that are refused leave no attempt behind': async (t) => {
+    const { server, port } = await secure(t, {}, (s) => s.end());
+    for (const wrong of [{ minVersion: 'no' }, { ciphers: 'no' }, { secureProtocol: 'no' }]) {
+      try {
+        tls.connect({ ...TRUST, port, ...wrong } as tls.ConnectionOptions);
+        t.log('nothing thrown');
+      } catch (error) {
+        t.log(reasonOf(error as Error));
+      }
+    }
+    await once(tls.connect({ ...TRUST, port }).resume(), 'close');
+    await stop(server);
+  },
+
+  'a client that does not like the server says why': async (t) => {
+    const { server, port } = await secure(t, { maxVersion: 'TLSv1.2' }, (s) => s.end());
+    const client = tls.connect({ ...TRUST, port, minVersion: 'TLSv1.3' });
+    client.on('error', (e) => t.log('client:', reasonOf(e)));
+    await Promise.all([once(client, 'close'), once(server, 'tlsClientError')]);
+    await stop(server);
+  },
+
   'the server ends first, the client answers by itself': async (t) => {
     const { server, port } = await secure(t, {}, (s) => {
       t.watch('server', s, 'end close');
