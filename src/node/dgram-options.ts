@@ -106,15 +106,9 @@ export abstract class DgramOptions {
     context: Record<string, unknown>,
   ): number | undefined {
     const core = this.core;
-    if (core === null) {
-      Object.assign(context, {
-        errno: EBADF,
-        code: 'EBADF',
-        message: 'bad file descriptor',
-        syscall: isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size',
-      });
-      return undefined;
-    }
+    if (core === null) return refused(context, isReceive, EBADF);
+    // libuv reads an int, and a negative size is none.
+    if (size > 0x7fffffff) return refused(context, isReceive, Code.EINVAL);
     if (size !== 0) {
       const most = this.ground.stack.config.udp.udpBufferMax;
       const doubled = 2 * Math.min(size, most);
@@ -123,4 +117,15 @@ export abstract class DgramOptions {
     }
     return isReceive ? core.receiveLimit : core.sendLimit;
   }
+}
+
+/** What Node makes ERR_SOCKET_BUFFER_SIZE of. */
+function refused(context: Record<string, unknown>, isReceive: boolean, errno: number): undefined {
+  Object.assign(context, {
+    errno,
+    code: errno === EBADF ? 'EBADF' : 'EINVAL',
+    message: errno === EBADF ? 'bad file descriptor' : 'invalid argument',
+    syscall: isReceive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size',
+  });
+  return undefined;
 }

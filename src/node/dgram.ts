@@ -4,6 +4,7 @@
 
 import cluster from 'node:cluster';
 import * as dgram from 'node:dgram';
+import dns from 'node:dns';
 import {
   type BatchCallback,
   type BatchItem,
@@ -15,7 +16,7 @@ import {
 } from './dgram-extras.ts';
 import { DgramHandle } from './dgram-handle.ts';
 import { coded, errnoError, hostClosed, invalidType } from './errors.ts';
-import type { Ground } from './ground.ts';
+import { type Ground, hostLookups } from './ground.ts';
 
 type Listener = (message: Buffer, rinfo: dgram.RemoteInfo) => void;
 type Lookup = (address: string, family: number, callback: (...args: unknown[]) => void) => void;
@@ -29,6 +30,9 @@ export interface DgramModule {
   ): PortsideDgramSocket;
   Socket: SocketClass;
 }
+
+/** node:dns's own, from before anybody has replaced it. */
+const machineLookup = dns.lookup as unknown as Lookup;
 
 interface State {
   handle: { close(): void } | DgramHandle | null;
@@ -96,7 +100,10 @@ export function adoptDgram(socket: dgram.Socket, ground: Ground): void {
 
 export function makeDgram(ground: Ground): DgramModule {
   const hostLookup: Lookup = (address, family, callback) => {
-    ground.lookup(address, { family }, callback as never);
+    // A program that puts its own function into node:dns means these sockets, too.
+    const known = dns.lookup as unknown as Lookup;
+    if (known !== machineLookup && !hostLookups.has(known)) known(address, family, callback);
+    else ground.lookup(address, { family }, callback as never);
   };
 
   class Socket extends (dgram.Socket as unknown as new (...args: unknown[]) => dgram.Socket) {

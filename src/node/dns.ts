@@ -10,7 +10,7 @@ import { DnsHandle } from './dns-handle.ts';
 import { type Names, resolverOn } from './dns-names.ts';
 import { lookupServiceOn } from './dns-service.ts';
 import { coded } from './errors.ts';
-import type { Ground, LookupCallback, LookupOptions } from './ground.ts';
+import { type Ground, hostLookups, type LookupCallback, type LookupOptions } from './ground.ts';
 import { checkPort } from './net-connect.ts';
 
 /** `host.dns`. */
@@ -215,6 +215,7 @@ export function makeDns(ground: Ground, names: Names): DnsModule {
 
   const module: Bag = { ...dns, Resolver, setServers, promises };
   module['lookup'] = promisable(makeLookup(ground), 'address', 'family');
+  hostLookups.add(module['lookup'] as object);
   module['lookupService'] = promisable(makeLookupService(names), 'hostname', 'service');
   for (const name of delegated(dns, nodeResolver)) {
     const call: Callable = (...args) => (defaults.pair().callback[name] as Callable)(...args);

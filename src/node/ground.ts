@@ -27,6 +27,9 @@ export type LookupCallback = (
 /** The shape of `dns.lookup`. */
 export type Lookup = (hostname: string, options: LookupOptions, callback: LookupCallback) => void;
 
+/** Every host's `dns.lookup`: what stands in node:dns and is none of these is the program's own. */
+export const hostLookups = new WeakSet<object>();
+
 /** Something that ends with its host. */
 export interface Tenant {
   /** Orderly: no new work, FIN after what is queued. */

@@ -1,5 +1,6 @@
 // Programs for sending with node:dgram: lookups, order, sizes, errors of the network.
 
+import dns from 'node:dns';
 import { bound, connected, emptyPort, sent, shut } from './dgram-kit.ts';
 import { once, type Program, settled } from './transcript.ts';
 
@@ -41,6 +42,27 @@ export const dgramSendPrograms: Record<string, Program> = {
     await got;
     t.log(asked);
     await shut(s);
+  },
+
+  'a dns.lookup that the program has replaced is asked': async ({ dgram }, t) => {
+    const usual = dns.lookup;
+    const asked: unknown[] = [];
+    type Done = (error: null, address: string, family: number) => void;
+    const own = (name: string, family: unknown, done: Done): void => {
+      asked.push([name, family]);
+      process.nextTick(done, null, LO, 4);
+    };
+    dns.lookup = own as unknown as typeof dns.lookup;
+    try {
+      const s = dgram.createSocket('udp4');
+      const { port } = await bound(s, t, 'S', 'here');
+      const got = once(s, 'message');
+      await sent(t, s, 'x', port, 'there');
+      t.log((await got)[0], asked);
+      await shut(s);
+    } finally {
+      dns.lookup = usual;
+    }
   },
 
   'callbacks of send come in order, later than the call': async ({ dgram }, t) => {
