@@ -144,6 +144,23 @@ describe('the built package', () => {
     expect(evaluate(program, ['--input-type=module'])).toBe('true EADDRINUSE');
   });
 
+  it('lives as long as a question is asked, and no longer', () => {
+    const program = `
+      import dgram from 'portside/dgram';
+      import dns from 'portside/dns';
+      const silent = dgram.createSocket('udp4');
+      silent.bind(5353, '127.0.0.1', () => {
+        silent.unref();
+        const resolver = new dns.Resolver({ timeout: 50, tries: 1 });
+        resolver.setServers(['127.0.0.1:5353']);
+        resolver.resolve4('www.example', (error) => console.log(error.message));
+        dns.lookup('www.example', (error) => console.log(error.message));
+        process.on('exit', () => console.log('exit'));
+      });`;
+    const lines = ['getaddrinfo ENOTFOUND www.example', 'queryA ETIMEOUT www.example', 'exit'];
+    expect(evaluate(program, ['--input-type=module']).split('\n')).toEqual(lines);
+  });
+
   it('gives bundlers and browsers a core that imports nothing from outside', () => {
     const seen = new Set<string>();
     const foreign: string[] = [];

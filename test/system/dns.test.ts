@@ -138,3 +138,34 @@ describe('the resolver of a host and dnsmasq', () => {
     expect(found).toBe(KERNEL);
   });
 });
+
+describe('an unmodified process under portside/register', () => {
+  test('asks dnsmasq over its own device: lookup, resolve and Resolver', async () => {
+    const program = `
+      import dns, { resolveMx } from 'node:dns/promises';
+      import { lookup } from 'node:dns';
+      lookup('www', { family: 4 }, async (error, address) => {
+        const six = await new dns.Resolver().resolve6('www.lan');
+        const absent = await dns.lookup('nowhere.lan').catch((e) => e.message);
+        const mail = await resolveMx('lan');
+        console.log(JSON.stringify([error, address, six, absent, mail, dns.getServers()]));
+        process.exit(0);
+      });`;
+    const command = ['--import', 'portside/register', '--input-type=module', '--eval', program];
+    const done = await lab.runOutside([process.execPath, ...command], {
+      env: {
+        ...{ PORTSIDE: '10.77.1.2/24', PORTSIDE_TUN: 'ps1', PORTSIDE_NETNS: lab.name },
+        ...{ PORTSIDE_DNS: KERNEL, PORTSIDE_SEARCH: 'lan' },
+      },
+    });
+    expect(done.err).toBe('');
+    expect(JSON.parse(done.out)).toEqual([
+      null,
+      '192.0.2.1',
+      ['2001:db8::1'],
+      'getaddrinfo ENOTFOUND nowhere.lan',
+      [{ exchange: 'mx.lan', priority: 5 }],
+      [KERNEL],
+    ]);
+  });
+});
