@@ -13,10 +13,10 @@ import { NIL, Seg } from './scoreboard.ts';
 import type { Tcb } from './tcb.ts';
 import type { TcpLayer } from './tcp.ts';
 
+/** Ours; another server's has 4 to 16 octets, an even number (§4.1.1). */
 export const COOKIE_LEN = 8;
-/** Kind, length, cookie, and two NOPs to keep the next word aligned. */
-const OPTION_LEN = 12;
-const REQUEST_LEN = 4;
+const SHORTEST = 4;
+const LONGEST = 16;
 const MAX_PEERS = 1024;
 
 /** What a client remembers of a server. */
@@ -80,6 +80,12 @@ export class FastOpen {
     this.#peers.set(name, new Peer(cookie, t.peerMss));
   }
 
+  /** A SYN-ACK without a cookie: the one that is known stays, the segment size is news. */
+  learnMss(t: Tcb): void {
+    const peer = this.#peers.get(nameOf(t));
+    if (peer !== undefined) peer.mss = t.peerMss;
+  }
+
   forget(t: Tcb): void {
     this.#peers.delete(nameOf(t));
   }
@@ -101,9 +107,15 @@ function put(to: Uint8Array, at: number, word: number): void {
 
 /** Octets of the option on our SYN or SYN-ACK; 0 = none. */
 export function optionLen(t: Tcb, reply: boolean): number {
-  if (reply) return t.fastOpenReply ? OPTION_LEN : 0;
+  if (reply) return t.fastOpenReply ? padded(COOKIE_LEN) : 0;
   if (!t.fastOpen || t.synRetransmits > 0) return 0;
-  return t.layer.fastOpen.peer(t) === undefined ? REQUEST_LEN : OPTION_LEN;
+  const peer = t.layer.fastOpen.peer(t);
+  return padded(peer === undefined ? 0 : peer.cookie.length);
+}
+
+/** Kind, length, a cookie of `len` octets, and the NOPs that fill its last word. */
+function padded(len: number): number {
+  return (2 + len + 3) & ~3;
 }
 
 export function putOption(t: Tcb, view: DataView, at: number, reply: boolean): void {
@@ -114,11 +126,11 @@ export function putOption(t: Tcb, view: DataView, at: number, reply: boolean): v
     layer.fastOpen.make(p.dst0, p.dst1, p.dst2, p.dst3);
     cookie = layer.fastOpen.own;
   } else cookie = layer.fastOpen.peer(t)?.cookie ?? null;
-  view.setUint16(at, 0x0101);
-  view.setUint8(at + 2, Kind.FAST_OPEN);
-  view.setUint8(at + 3, cookie === null ? 2 : 2 + COOKIE_LEN);
-  if (cookie === null) return;
-  for (let i = 0; i < COOKIE_LEN; i++) view.setUint8(at + 4 + i, cookie[i] as number);
+  const len = cookie === null ? 0 : cookie.length;
+  view.setUint8(at, Kind.FAST_OPEN);
+  view.setUint8(at + 1, 2 + len);
+  for (let i = 0; i < len; i++) view.setUint8(at + 2 + i, (cookie as Uint8Array)[i] as number);
+  for (let i = 2 + len; i < padded(len); i++) view.setUint8(at + i, Kind.NOP);
 }
 
 // --- client -------------------------------------------------------------------------------------
@@ -141,9 +153,11 @@ export function synAcked(t: Tcb, rx: Rx): void {
   if (!t.fastOpen) return;
   const layer = t.layer;
   const o = layer.options;
-  if (o.fastOpenLen === COOKIE_LEN) {
-    layer.fastOpen.remember(t, rx.u8.slice(o.fastOpenOff, o.fastOpenOff + COOKIE_LEN));
-  } else if (t.synData > 0 && o.fastOpenLen < 0 && t.synRetransmits > 0) layer.fastOpen.forget(t);
+  const len = o.fastOpenLen;
+  if (len >= SHORTEST && len <= LONGEST && (len & 1) === 0) {
+    layer.fastOpen.remember(t, rx.u8.slice(o.fastOpenOff, o.fastOpenOff + len));
+  } else if (t.synData > 0 && len < 0 && t.synRetransmits > 0) layer.fastOpen.forget(t);
+  else layer.fastOpen.learnMss(t);
   if (t.synData === 0) return;
   if (((t.sndUna - t.iss - 1 - t.synData) | 0) < 0) {
     // not all of it was taken: the rest goes again, at once (§4.2.1)

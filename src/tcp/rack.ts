@@ -5,7 +5,7 @@
 
 import * as seq from '../base/seq.ts';
 import { markLost } from './recovery.ts';
-import { NIL } from './scoreboard.ts';
+import { NIL, Seg } from './scoreboard.ts';
 import { Ca, type Tcb } from './tcb.ts';
 import { armReorder } from './timers.ts';
 
@@ -79,8 +79,10 @@ export function scan(t: Tcb): number {
     const sent = p.sentUs[i] as number;
     if (sent > t.rackUs || (sent === t.rackUs && seq.ge(p.end[i] as number, t.rackEndSeq))) break;
     const remaining = sent + window - now;
-    if (remaining <= 0) markLost(t, i);
-    else if (remaining > wait) wait = remaining;
+    if (remaining <= 0) {
+      // nothing that has come in this instant can tell of what was repeated in it
+      if (sent < now || ((p.flags[i] as number) & Seg.EVER) === 0) markLost(t, i);
+    } else if (remaining > wait) wait = remaining;
     i = later;
   }
   return Math.ceil(wait);

@@ -28,7 +28,8 @@ export function runCode(
       const holds = expression(c, look);
       const message = c.accept(',') ? rest(c, look) : '';
       if (holds === 0) throw new Error(`not so: ${source}${message === '' ? '' : ` (${message})`}`);
-    } else if (c.take(/print\b/y) !== null) printed.push(rest(c, look));
+    } else if (c.take(/print\s*"[^"]*"\s*\.format\b/y) !== null) printed.push(rest(c, look));
+    else if (c.take(/print\b/y) !== null) printed.push(rest(c, look));
     else if (c.take(/(?:import\b|pass\b)[^\n]*/y) === null) expression(c, look);
     if (!c.atEnd) throw new NotHere(`cannot read '${source.slice(c.pos)}' of '${source}'`);
   }

@@ -195,14 +195,17 @@ export class PdBench {
     this.#select(s.srcPort, s.dstPort);
     const p = this.peer;
     if ((s.flags & (Bit.SYN | Bit.ACK)) === Bit.SYN) p.mayBeginAnew = true;
-    const data = s.seq - ((s.flags & Bit.SYN) !== 0 ? 0 : 1);
+    const syn = (s.flags & Bit.SYN) !== 0;
+    if (syn && !p.settled) p.synSeq = s.seq;
+    if (!syn) p.settled = true;
+    const data = syn ? 0 : s.seq - 1;
     const ecn = s.ip.ecn === null ? 0 : Math.abs(s.ip.ecn);
     return tcp4(
       { src: REMOTE, dst: LOCAL, df: true, tos: (s.ip.tos ?? 0) | ecn, ttl: s.ip.ttl ?? 64 },
       {
         srcPort: p.remotePort,
         dstPort: p.localPort,
-        seq: s.seq + p.isn,
+        seq: p.ownToWire(s.seq, syn),
         ack: s.ack === null ? 0 : p.toWire(s.ack),
         flags: s.flags,
         window: s.win ?? 0,
@@ -247,7 +250,9 @@ export class PdBench {
     const seq = p.fromWire(w.seq);
     this.#same('seq', seq, want.seq >>> 0);
     this.#same('octets', w.dataLen, want.len);
-    if (want.ack !== null) this.#same('ack', (w.ack - p.isn) >>> 0, want.ack);
+    const plain = syn || (!p.settled && (w.flags & Bit.RST) !== 0);
+    if (!plain) p.settled = true;
+    if (want.ack !== null) this.#same('ack', p.ownFromWire(w.ack, plain), want.ack);
     const sameWindow = !this.loose || want.win === 0;
     if (want.win !== null && sameWindow) this.#same('win', w.window, want.win);
     if (want.urg !== null) this.#same('urg', w.urgent, want.urg);
@@ -279,11 +284,11 @@ export class PdBench {
     if (w.protocol !== Proto.TCP || invalid !== '') return `${at}: ${line(w)} ${invalid}`;
     const p = this.peer;
     w.seq = p.fromWire(w.seq);
-    w.ack = (w.ack - p.isn) | 0;
+    w.ack = p.ownFromWire(w.ack, (w.flags & Bit.SYN) !== 0) | 0;
     const options = readOptions(sent.octets, w.l4 + 20, w.data)
       .map((o) => {
         if (o.kind !== 'sack') return o;
-        return { ...o, numbers: o.numbers.map((n) => (n - p.isn) >>> 0) };
+        return { ...o, numbers: o.numbers.map((n) => p.ownFromWire(n, false)) };
       })
       .map(optionText)
       .join();

@@ -51,6 +51,7 @@ const EPOLL = {
 };
 const SOL = { SOL_SOCKET: 1, SOL_IP: 0, SOL_TCP: 6, IPPROTO_TCP: 6 };
 export const So = {
+  SO_DEBUG: 1,
   SO_REUSEADDR: 2,
   SO_ERROR: 4,
   SO_SNDBUF: 7,
@@ -100,6 +101,20 @@ const STATES = {
   TCP_LAST_ACK: 9,
   TCP_LISTEN: 10,
   TCP_CLOSING: 11,
+};
+/** FreeBSD's names of the same states. */
+const FREEBSD_STATES = {
+  TCPI_ESTABLISHED: 1,
+  TCPI_SYN_SENT: 2,
+  TCPI_SYN_RECEIVED: 3,
+  TCPI_FIN_WAIT_1: 4,
+  TCPI_FIN_WAIT_2: 5,
+  TCPI_TIME_WAIT: 6,
+  TCPI_CLOSED: 7,
+  TCPI_CLOSE_WAIT: 8,
+  TCPI_LAST_ACK: 9,
+  TCPI_LISTEN: 10,
+  TCPI_CLOSING: 11,
 };
 const CA = {
   TCP_CA_Open: 0,
@@ -156,6 +171,7 @@ export const CONSTANTS: Readonly<Record<string, number>> = {
   ...IOCTL,
   ...PMTU,
   ...STATES,
+  ...FREEBSD_STATES,
   ...CA,
   ...INFO_OPTIONS,
   ...ERRNO,

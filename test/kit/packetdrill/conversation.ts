@@ -12,6 +12,10 @@ export class Conversation {
   mayBeginAnew = false;
   /** Added to the script's own numbers on the wire. */
   isn = 0;
+  /** The number that the script gave its SYN: its later numbers are relative to it. */
+  synSeq = 0;
+  /** A segment without SYN has passed: a SYN does not begin the numbers any more. */
+  settled = false;
   readonly #stamps = new Map<number, number>();
   #first: { readonly script: number; readonly live: number } | null = null;
   readonly #cookies = new Map<string, readonly number[]>();
@@ -27,6 +31,14 @@ export class Conversation {
   }
   fromWire(n: number): number {
     return (n - (this.iss ?? 0)) >>> 0;
+  }
+
+  /** The script's own sequence numbers between script and wire; a handshake's are as written. */
+  ownToWire(n: number, plain: boolean): number {
+    return (n + this.isn + (plain ? 0 : this.synSeq)) | 0;
+  }
+  ownFromWire(n: number, plain: boolean): number {
+    return (n - this.isn - (plain ? 0 : this.synSeq)) >>> 0;
   }
 
   /** A TSval has come out that the script calls `script`; answers how far from linear, ticks. */

@@ -72,14 +72,39 @@ const UNREACHABLE: Readonly<Record<string, number>> = {
   source_route_failed: 5,
   net_unknown: 6,
   host_unknown: 7,
+  source_host_isolated: 8,
   net_prohibited: 9,
   host_prohibited: 10,
   net_unreachable_for_tos: 11,
   host_unreachable_for_tos: 12,
   packet_filtered: 13,
   admin_prohibited: 13,
+  precedence_violation: 14,
+  precedence_cutoff: 15,
 };
-const SEQUENCE = /(\d+)(?::(\d+))?\((\d+)\)/y;
+const ICMP: Readonly<Record<string, number>> = {
+  echo_reply: 0,
+  unreachable: 3,
+  source_quench: 4,
+  redirect: 5,
+  echo_request: 8,
+  time_exceeded: 11,
+  ttl_exceeded: 11,
+  parameter_problem: 12,
+  timestamp_request: 13,
+  timestamp_reply: 14,
+  information_request: 15,
+  information_reply: 16,
+  address_mask_request: 17,
+  address_mask_reply: 18,
+};
+const TIME_EXCEEDED: Readonly<Record<string, number>> = {
+  ttl_exceeded_in_transit: 0,
+  exceed_hop_limit: 0,
+  reassembly: 1,
+  frag_reass_exceeded: 1,
+};
+const SEQUENCE = /(\d+)(?::(\d+))?\s*\((\d+)\)/y;
 
 /** The segment that an ICMP error quotes: in front of it, or behind. */
 const QUOTED = /\[\s*(\d+)(?::(\d+))?\((\d+)\)\s*\]/y;
@@ -139,8 +164,8 @@ function parseIpInfo(c: Cursor): PdIpInfo {
 }
 
 function parseIcmp(c: Cursor, six: boolean, before: RegExpExecArray | null): PdIcmp {
-  const type = c.must(/[a-z_]+/y, 'the type of an ICMP packet')[0];
-  const code = c.take(/(?!mtu\b)[a-z_]+/y)?.[0] ?? null;
+  const type = c.must(/[a-z_]\w*/y, 'the type of an ICMP packet')[0];
+  const code = c.take(/(?!mtu\b)[a-z_]\w*/y)?.[0] ?? null;
   const mtu = c.take(/mtu\s+(\d+)/y);
   const quoted = before ?? c.take(QUOTED);
   const numbers = six ? icmp6Numbers(type, code) : icmpNumbers(type, code);
@@ -167,22 +192,26 @@ const UNREACHABLE6: Readonly<Record<string, number>> = {
 
 function icmp6Numbers(type: string, code: string | null): readonly [number, number] | null {
   if (type === 'packet_too_big') return [2, 0];
-  if (type === 'time_exceeded') return [3, code === 'reassembly' ? 1 : 0];
+  if (type === 'time_exceeded') return [3, TIME_EXCEEDED[code ?? ''] ?? 0];
   if (type === 'parameter_problem') return [4, 0];
   const n = type === 'unreachable' ? UNREACHABLE6[code ?? ''] : undefined;
   return n === undefined ? null : [1, n];
 }
 
+/** `type_13`, `code_7`. */
+function numbered(word: string | null, prefix: string): number | undefined {
+  const m = word === null ? null : new RegExp(`^${prefix}_(\\d+)$`).exec(word);
+  return m === null ? undefined : Number(m[1]);
+}
+
 function icmpNumbers(type: string, code: string | null): readonly [number, number] | null {
-  if (type === 'unreachable') {
-    const n = UNREACHABLE[code ?? ''];
-    return n === undefined ? null : [3, n];
-  }
-  if (type === 'time_exceeded' || type === 'ttl_exceeded')
-    return [11, code === 'reassembly' ? 1 : 0];
-  if (type === 'source_quench') return [4, 0];
-  if (type === 'parameter_problem') return [12, 0];
-  return null;
+  const t = numbered(type, 'type') ?? ICMP[type];
+  if (t === undefined) return null;
+  const own = numbered(code, 'code');
+  if (own !== undefined || code === null) return [t, own ?? 0];
+  const names = t === 3 ? UNREACHABLE : t === 11 ? TIME_EXCEEDED : {};
+  const n = names[code];
+  return n === undefined ? null : [t, n];
 }
 
 function parseOptions(c: Cursor): PdOption[] | null {
@@ -205,7 +234,7 @@ function parseOption(c: Cursor): PdOption {
   if (simple !== null) return { kind: simple[1] as string, numbers: NONE, octets: NONE };
   const one = c.take(/(mss|wscale)\s+(\d+)/y);
   if (one !== null) return { kind: one[1] as string, numbers: [Number(one[2])], octets: NONE };
-  const ts = c.take(/TS\s+val\s+(\d+|\.)\s+ecr\s+(\d+|\.)/y);
+  const ts = c.take(/TS\s+val\s+(\d+|\.+)\s+ecr\s+(\d+|\.+)/y);
   if (ts !== null) {
     return { kind: 'TS', numbers: [dotted(ts[1]), dotted(ts[2])], octets: NONE };
   }
@@ -231,7 +260,7 @@ function parseOption(c: Cursor): PdOption {
 }
 
 function dotted(text: string | undefined): number {
-  return text === '.' ? Number.NaN : Number(text);
+  return text?.startsWith('.') === true ? Number.NaN : Number(text);
 }
 
 function hex(text: string | undefined): number[] {

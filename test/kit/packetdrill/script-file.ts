@@ -77,7 +77,7 @@ export function parsePd(source: string): PdScript {
   return { cursor: c, options, events };
 }
 
-const NUMBER = /(\+?)(\d*\.?\d+|\d+\.)(?![\w:])/y;
+const NUMBER = /(\+?)\s*(\d*\.?\d+|\d+\.)(?![\w:])/y;
 
 function parseWhen(c: Cursor): PdWhen {
   if (c.accept('*')) return { kind: 'any', us: 0, untilUs: Infinity, endUs: null };

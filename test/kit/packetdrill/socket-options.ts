@@ -9,6 +9,7 @@ import { CONTROLLERS } from './sysctl.ts';
 
 /** Accepted and without effect: what they ask for is so anyway, or is not TCP's. */
 const WITHOUT_EFFECT = new Set<string>([
+  `1.${So.SO_DEBUG}`,
   `1.${So.SO_REUSEADDR}`,
   `1.${So.SO_RCVTIMEO}`,
   `1.${So.SO_SNDTIMEO}`,

@@ -39,7 +39,6 @@ const WITHOUT_EFFECT = new Set([
   'tcp_stdurg',
   'tcp_tso_rtt_log',
   'tcp_tso_win_divisor',
-  'tcp_tw_reuse',
   'tcp_workaround_signed_windows',
 ]);
 
@@ -101,6 +100,9 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   tcp_syncookies: flag('synCookies'),
   tcp_timestamps: flag('timestamps'),
   tcp_window_scaling: flag('windowScale'),
+  tcp_tw_reuse: (_c, text) => {
+    if (text === '1') unknown('tcp_tw_reuse for everybody');
+  },
   tcp_wmem: (c, text) => memory(c, text, 'sndBufInitial', 'sndBufMax'),
 };
 
