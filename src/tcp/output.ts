@@ -307,7 +307,8 @@ function sendNext(t: Tcb, len: number, fin: boolean, last: boolean): void {
   const end = (start + sent + (fin && whole ? 1 : 0)) | 0;
   if (fin && whole) t.finSent = true;
   if (sent > 0 && sent % t.mss !== 0) t.sndSml = end;
-  record(t, start, end, fin && whole ? Seg.FIN : 0);
+  const marks = (fin ? Seg.FIN : 0) | (len > 0 && ends ? Seg.PUSH : 0);
+  record(t, start, end, whole ? marks : 0);
   t.sndNxt = end;
   if (sent === 0) return;
   const now = t.layer.ip.nowUs;

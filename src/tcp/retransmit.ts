@@ -54,10 +54,10 @@ export function retransmit(t: Tcb, i: number, quota: number, probe = false): num
     len = most;
     withFin = false;
   }
-  const whole = seq.diff(p.end[i] as number, t.sndEnd) >= 0;
+  const pushes = ((p.flags[i] as number) & Seg.PUSH) !== 0;
   let flags: number = Flag.ACK;
   if (withFin) flags |= Flag.FIN;
-  if (len > 0 && whole) flags |= Flag.PSH;
+  if (len > 0 && (pushes || seq.diff(p.end[i] as number, t.sndEnd) >= 0)) flags |= Flag.PSH;
   const sent = emit(t, start, len, flags);
   if (sent < len) splitRecord(t, i, (start + sent) | 0);
   const n = p.segs[i] as number;

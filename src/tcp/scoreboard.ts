@@ -22,6 +22,8 @@ export const Seg = {
   FIN: 32,
   /** The program had nothing more to send when this left. */
   APP_LIMITED: 64,
+  /** The end of a write: PSH, also when it is sent again. */
+  PUSH: 128,
 } as const;
 
 export const NIL = -1;
@@ -179,7 +181,7 @@ export function split(p: SegPool, b: Scoreboard, i: number, at: number): number 
   p.end[i] = at;
   const flags = p.flags[i] as number;
   p.flags[j] = flags & ~Seg.SYN;
-  p.flags[i] = flags & ~Seg.FIN;
+  p.flags[i] = flags & ~(Seg.FIN | Seg.PUSH);
   p.sentUs[j] = p.sentUs[i] as number;
   p.delivered[j] = p.delivered[i] as number;
   p.deliveredUs[j] = p.deliveredUs[i] as number;

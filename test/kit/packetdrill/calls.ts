@@ -18,7 +18,7 @@ import {
   structOf,
   textOf,
 } from './descriptors.ts';
-import { Epoll } from './epoll.ts';
+import { Epoll, type Readiness } from './epoll.ts';
 import type { PdCall, Value } from './script-file.ts';
 import { getOption, setOption } from './socket-options.ts';
 
@@ -285,8 +285,11 @@ function epollOf(calls: PdCalls, v: Value | undefined): Epoll {
   return found;
 }
 
-function readiness(calls: PdCalls): (fd: number) => number {
-  return (fd) => revents(calls.file(fd).socket, -1);
+function readiness(calls: PdCalls): (fd: number) => Readiness {
+  return (fd) => {
+    const d = calls.file(fd);
+    return { bits: revents(d.socket, -1), octets: d.readTo + d.socket.unread };
+  };
 }
 
 const EPOLL_CTL: Call = (calls, args) => {
