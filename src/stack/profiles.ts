@@ -13,6 +13,7 @@ export const profiles = {
   linux: {
     tcp: {
       synRetries: 6, // tcp_syn_retries
+      synLinear: 4, // tcp_syn_linear_timeouts
       synAckRetries: 5, // tcp_synack_retries
       synAckUnproven: 5, // to everybody
       rcvBufInitial: 65_536, // half of tcp_rmem[1] = 131072: tcp_adv_win_scale 1
@@ -29,7 +30,6 @@ export const profiles = {
       finAckAtOnce: false, // tcp_fin
       hurriedAcks: true, // tcp_cleanup_rbuf
       wholeSegments: true, // tcp_sequence
-      synLinear: 4, // tcp_syn_linear_timeouts
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },
