@@ -13,6 +13,7 @@ import { copies } from './suites/copies.ts';
 import { datagrams } from './suites/datagrams.ts';
 import { flows, ports } from './suites/flows.ts';
 import { headers } from './suites/headers.ts';
+import { sack } from './suites/sack.ts';
 import { syn } from './suites/syn.ts';
 import { timers } from './suites/timers.ts';
 import { walk } from './suites/walk.ts';
@@ -27,6 +28,7 @@ const SUITES: readonly Suite[] = [
   walk,
   syn,
   datagrams,
+  sack,
 ];
 
 function misuse(sentence: string): never {

@@ -16,6 +16,7 @@ export function ledger(host: { readonly stack: Stack }): string[] {
   let live = 0;
   let memory = 0;
   let records = 0;
+  let fingered = 0;
   let timers = 0;
   let flows = tcp.timeWait.size;
   let chunks = 0;
@@ -24,6 +25,7 @@ export function ledger(host: { readonly stack: Stack }): string[] {
     live++;
     memory += t.ring.capacity;
     records += t.board.records;
+    if (t.board.fingers !== null) fingered++;
     chunks += t.queue.chunks;
     if (t.inFlows) flows++;
     for (const kind of KINDS) if (timerArmed(t, kind)) timers++;
@@ -36,6 +38,7 @@ export function ledger(host: { readonly stack: Stack }): string[] {
   equal('connections', tcp.live, live);
   equal('receive memory', tcp.rcvMemory, memory);
   equal('send records', tcp.segs.used, records);
+  equal('boards with fingers', tcp.segs.fingered, fingered);
   equal('timers', tcp.deadlines.armed, timers);
   equal('flows', tcp.flows.size, flows);
   equal('TIME-WAIT timers', tcp.timeWait.deadlines.armed, tcp.timeWait.size);

@@ -8,7 +8,7 @@ import { AckFlag, type AckPass } from './ack-pass.ts';
 import { rackUpdate } from './rack.ts';
 import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
-import { join, NIL, Seg, unlinkTime } from './scoreboard.ts';
+import { join, locate, NIL, Seg, unlinkTime } from './scoreboard.ts';
 import { Ca, segments, type Tcb, Total } from './tcb.ts';
 
 /** Most records walked for one acknowledgment's SACK blocks. */
@@ -73,7 +73,7 @@ function noteDsack(t: Tcb, pass: AckPass): void {
 function markBlock(t: Tcb, start: number, end: number, pass: AckPass): void {
   const p = t.layer.segs;
   const b = t.board;
-  let i = locate(t, start);
+  let i = locate(p, b, start);
   for (let steps = 0; i !== NIL && steps < MAX_WALK; steps++) {
     if (seq.ge(p.start[i] as number, end)) break;
     if (((p.flags[i] as number) & Seg.SACKED) === 0) {
@@ -108,22 +108,6 @@ function segmentEdge(t: Tcb, i: number, at: number, up: boolean): number {
   if (whole === away) return at;
   if (up) return (start + whole + t.mss) | 0;
   return (start + whole) | 0;
-}
-
-/** The record that holds or follows `start`. */
-function locate(t: Tcb, start: number): number {
-  const p = t.layer.segs;
-  let i = t.board.hint;
-  if (i === NIL) i = t.board.head;
-  else {
-    while (i !== NIL && seq.gt(p.start[i] as number, start)) i = p.prev[i] as number;
-    if (i === NIL) i = t.board.head;
-  }
-  for (let steps = 0; i !== NIL && steps < MAX_WALK; steps++) {
-    if (seq.gt(p.end[i] as number, start)) return i;
-    i = p.next[i] as number;
-  }
-  return NIL;
 }
 
 function markOne(t: Tcb, i: number, pass: AckPass): void {

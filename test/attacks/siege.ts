@@ -160,7 +160,7 @@ export class Siege {
     expect([...ip.memory.held]).toEqual([
       rings,
       tcp.blocks.inUse,
-      tcp.segs.used * 64,
+      tcp.segs.used * 64 + tcp.segs.fingered * 4096,
       live * 2048,
       tcp.timeWait.size * 88,
       ip.reassembly.octets + ip.reassembly6.octets,
