@@ -81,6 +81,8 @@ export class IpLayer {
   nowUs = 0;
   /** Moves whenever a cached Path may be wrong. */
   routeEpoch = 1;
+  /** MTU of each link when it was last looked at. */
+  readonly mtus: number[] = [];
   onDrop: DropListener | null = null;
   /** Sum of the slab's octets as 16-bit words, unfolded; the addon's when there is one. */
   readonly sum: (off: number, len: number, initial: number) => number;
@@ -107,6 +109,18 @@ export class IpLayer {
     this.reassembly6 = new Reassembly(slab, config, random, { family: 6, scratch, memory });
     this.idents = new Idents(random);
     this.icmpLimiter = new IcmpLimiter(config, random);
+  }
+}
+
+/** A link's MTU may change while it runs: then what is known of paths is asked for again. */
+export function noteMtus(ip: IpLayer): void {
+  const { links, mtus } = ip;
+  for (let i = 0; i < links.length; i++) {
+    const link = links[i];
+    const mtu = link === null || link === undefined ? 0 : link.mtu;
+    if (mtus[i] === mtu) continue;
+    mtus[i] = mtu;
+    ip.routeEpoch++;
   }
 }
 

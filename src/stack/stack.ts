@@ -16,7 +16,7 @@ import { protocolUnreachable6 } from '../ip/icmp6-send.ts';
 import * as igmp from '../ip/igmp.ts';
 import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
-import { drop, flushLinks, IpLayer, Verdict } from '../ip/ip.ts';
+import { drop, flushLinks, IpLayer, noteMtus, Verdict } from '../ip/ip.ts';
 import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
@@ -122,6 +122,7 @@ export class Stack {
   advance(nowUs: number): void {
     const ip = this.ip;
     if (nowUs > ip.nowUs) ip.nowUs = nowUs;
+    noteMtus(ip);
     tcpTimers.advance(this.tcp);
     udpDrain.advance(this.udpLayer);
     ipTimers.advance(ip);

@@ -1,5 +1,6 @@
 // SYN cookies (RFC 4987 §3.6): when the SYN queue is full the ISN itself remembers the SYN. It is
-// keyed, good for two epochs of 64 s, and believed only after a recent overflow.
+// keyed (new keys after each hour of use), good for two epochs of 64 s, and believed only after a
+// recent overflow.
 //
 //   cookie = F1(4-tuple) + IRS + epoch·2^24 + MSS index·2^21 + (F2(4-tuple, epoch, IRS) mod 2^21)
 //
@@ -13,6 +14,8 @@ import type { Random } from '../base/random.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 
 const EPOCH_US = 64_000_000;
+/** Keys that have made cookies for so long are replaced. */
+const KEY_US = 3_600_000_000;
 /** A cookie of an older epoch than this many is refused. */
 const MAX_AGE = 2;
 const MSS_TABLE = [64, 216, 536, 1200, 1300, 1440, 1460, 8960];
@@ -26,24 +29,34 @@ const TS_BITS = 6;
 export const TS_MASK = (1 << TS_BITS) - 1;
 
 export class SynCookies {
-  readonly #key1: SipKey;
-  readonly #key2: SipKey;
+  readonly #random: Random;
+  #key1: SipKey;
+  #key2: SipKey;
+  #keySinceUs = 0;
+  /** The keys before: their cookies are good until `#oldUntilUs`. */
+  #old1: SipKey;
+  #old2: SipKey;
+  #oldUntilUs = -Infinity;
   /** When a cookie was last handed out, µs; -Infinity = never. */
   #lastUs = -Infinity;
 
   constructor(random: Random) {
+    this.#random = random;
     this.#key1 = new SipKey(random);
     this.#key2 = new SipKey(random);
+    this.#old1 = this.#key1;
+    this.#old2 = this.#key2;
   }
 
   /** ISN for the flow in `key` (nine words) and the peer's ISN. */
   make(key: Int32Array, irs: number, mss: number, nowUs: number): number {
+    this.#rotate(nowUs);
     this.#lastUs = nowUs;
     let index = MSS_TABLE.length - 1;
     while (index > 0 && (MSS_TABLE[index] as number) > mss) index--;
     const epoch = Math.floor(nowUs / EPOCH_US);
-    const low = (index << INDEX_SHIFT) | this.#second(key, epoch, irs);
-    return (this.#first(key) + irs + (epoch << 24) + low) | 0;
+    const low = (index << INDEX_SHIFT) | second(this.#key2, key, epoch, irs);
+    return (sipFlow(this.#key1, key) + irs + (epoch << 24) + low) | 0;
   }
 
   /** Whether cookies were handed out lately. */
@@ -55,11 +68,22 @@ export class SynCookies {
   check(key: Int32Array, irs: number, cookie: number, nowUs: number): number {
     if (!this.active(nowUs)) return 0;
     const epoch = Math.floor(nowUs / EPOCH_US);
-    const rest = (cookie - this.#first(key) - irs) | 0;
-    const age = (epoch - (rest >>> 24)) & 0xff;
-    if (age >= MAX_AGE) return 0;
-    if ((rest & HASH_MASK) !== this.#second(key, epoch - age, irs)) return 0;
-    return MSS_TABLE[(rest >>> INDEX_SHIFT) & INDEX_MASK] as number;
+    const rest = (cookie - sipFlow(this.#key1, key) - irs) | 0;
+    const mss = mssOf(this.#key2, key, epoch, irs, rest);
+    if (mss > 0 || nowUs >= this.#oldUntilUs) return mss;
+    return mssOf(this.#old2, key, epoch, irs, (cookie - sipFlow(this.#old1, key) - irs) | 0);
+  }
+
+  /** New keys after an hour of use; what the old ones have made stays good for its time. */
+  #rotate(nowUs: number): void {
+    if (this.#lastUs === -Infinity) this.#keySinceUs = nowUs;
+    if (nowUs - this.#keySinceUs < KEY_US) return;
+    this.#old1 = this.#key1;
+    this.#old2 = this.#key2;
+    this.#oldUntilUs = nowUs + EPOCH_US * MAX_AGE;
+    this.#key1 = new SipKey(this.#random);
+    this.#key2 = new SipKey(this.#random);
+    this.#keySinceUs = nowUs;
   }
 
   /** Timestamp that carries the options of a SYN; never later than `tsNow`. */
@@ -78,12 +102,16 @@ export class SynCookies {
     o.sackOk = (tsEcr & SACK_BIT) !== 0;
     return (tsEcr & ECN_BIT) !== 0;
   }
+}
 
-  #first(key: Int32Array): number {
-    return sipFlow(this.#key1, key);
-  }
+/** MSS of what is left of a cookie without its flow and IRS; 0 when it is none of ours. */
+function mssOf(key2: SipKey, key: Int32Array, epoch: number, irs: number, rest: number): number {
+  const age = (epoch - (rest >>> 24)) & 0xff;
+  if (age >= MAX_AGE) return 0;
+  if ((rest & HASH_MASK) !== second(key2, key, epoch - age, irs)) return 0;
+  return MSS_TABLE[(rest >>> INDEX_SHIFT) & INDEX_MASK] as number;
+}
 
-  #second(key: Int32Array, epoch: number, irs: number): number {
-    return sipFlowWith(this.#key2, key, epoch, irs) & HASH_MASK;
-  }
+function second(key2: SipKey, key: Int32Array, epoch: number, irs: number): number {
+  return sipFlowWith(key2, key, epoch, irs) & HASH_MASK;
 }

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
+import type { ScriptBench } from '../kit/script-bench.ts';
 import { packet } from './openings.ts';
+import { wait } from './segments.ts';
 
 const opening = (options: string, answer: string): string => `
   0 listen 80
@@ -143,4 +145,38 @@ test('full-sized segments are sent while there is data for them (RFC 9293 SHLD-2
   expect(bench.outbox.map((o) => o.octets.length - 40)).toEqual([
     1000, 1000, 1000, 1000, 1000, 500,
   ]);
+});
+
+describe('the MTU of a link changes while a connection is open', () => {
+  const lens = (bench: ScriptBench): number[] => bench.outbox.map((o) => o.octets.length - 40);
+  const changed = (mtu: number): ScriptBench => {
+    const bench = runScript(
+      `
+      0 listen 80
+      0 < S 0:0(0) win 65535 <mss 8960>
+      +0 > S. 0:0(0) ack 1 <mss 1460>
+      +.1 < . 1:1(0) ack 1 win 65535
+      +0 write(1460)
+      +0 > P. 1:1461(1460) ack 1
+      +.1 < . 1:1(0) ack 1461 win 65535
+    `,
+      { allowLeftover: true },
+    );
+    expect(lens(bench)).toEqual([]);
+    const link = bench.stack.ip.links[1];
+    if (link === null || link === undefined) throw new Error('no link');
+    link.mtu = mtu;
+    wait(bench, 1);
+    bench.socket.send(new Uint8Array(3000));
+    wait(bench, 1);
+    return bench;
+  };
+
+  test('smaller: the next segments fit (RFC 1191 §6.3)', () => {
+    expect(lens(changed(600))).toEqual([560, 560, 560, 560, 560, 200]);
+  });
+
+  test('larger: the next segments are as large as the peer takes them (RFC 1191 §6.3)', () => {
+    expect(lens(changed(9000))).toEqual([3000]);
+  });
 });

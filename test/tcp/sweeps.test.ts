@@ -65,6 +65,25 @@ describe('cookies (RFC 4987 §3.6)', () => {
     expect(cookies.check(other, 7, cookie, EPOCH_US * 10)).toBe(0);
     expect(cookies.check(key, 6, cookie, EPOCH_US * 10)).toBe(0);
   });
+
+  test('get new keys after an hour of use; what the old ones made is good for its two epochs', () => {
+    const HOUR_US = 3_600_000_000;
+    const start = EPOCH_US * 10;
+    const made = (cookies: SynCookies, us: number) => cookies.make(key, 7, 1460, us);
+    const cookies = new SynCookies(new SeededRandom(3));
+    made(cookies, start);
+    // 256 epochs later the same keys would make the same number again
+    const same = new SynCookies(new SeededRandom(3));
+    expect(made(cookies, start + HOUR_US - 1)).toBe(made(same, start + HOUR_US - 1));
+    const last = made(cookies, start + HOUR_US - 1);
+    const first = made(cookies, start + HOUR_US);
+    expect(first).not.toBe(made(same, start + HOUR_US));
+    expect(cookies.check(key, 7, last, start + HOUR_US)).toBe(1460);
+    expect(cookies.check(key, 7, first, start + HOUR_US)).toBe(1460);
+    expect(same.check(key, 7, first, start + HOUR_US)).toBe(0);
+    made(cookies, start + HOUR_US + EPOCH_US * 2); // still under load
+    expect(cookies.check(key, 7, last, start + HOUR_US + EPOCH_US * 2)).toBe(0);
+  });
 });
 
 test('a keep-alive of 30 days waits 30 days, not no time at all (timers beyond 2^31 ms)', () => {
