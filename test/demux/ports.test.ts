@@ -94,6 +94,15 @@ describe('binding a port', () => {
     }
   });
 
+  test('the last of those that share by SO_REUSEADDR answers, and they share with their like', () => {
+    const ports = new Ports();
+    const like = { ...binding({ at: '10.0.0.1', share: true }, 1), newest: true };
+    expect(ports.bind(like)).toBe(Code.NONE);
+    expect(ports.bind({ ...like, slot: 2 })).toBe(Code.NONE);
+    expect(ports.bind(binding({ at: '10.0.0.1', share: true }, 3))).toBe(Code.EADDRINUSE);
+    expect([0, 1, 2].map((hash) => find(ports, '10.0.0.1', 80, hash))).toEqual([2, 2, 2]);
+  });
+
   test('unbinding a stranger changes nothing', () => {
     const ports = new Ports();
     ports.bind(binding({ at: '10.0.0.1' }, 1));
