@@ -51,6 +51,7 @@ export class DnsResolver {
   readonly #pending = new Map<string, Pending>();
   readonly #waiting: Pending[] = [];
   #inFlight = 0;
+  #isStarting = false;
 
   constructor(options: ResolverOptions) {
     const { stack, timers } = options;
@@ -113,8 +114,8 @@ export class DnsResolver {
     const pending: Pending = { question, key, callbacks: [done], exchange: null };
     this.#pending.set(key, pending);
     if (this.#pending.size === 1) this.onBusy?.(true);
-    if (this.#inFlight < config.maxInFlight) this.#start(pending);
-    else this.#waiting.push(pending);
+    this.#waiting.push(pending);
+    this.#startWaiting();
   }
 
   /** Ends every question with ECANCELLED. */
@@ -128,6 +129,18 @@ export class DnsResolver {
       exchange?.cancel();
       for (const done of callbacks) done(failed('ECANCELLED'));
     }
+  }
+
+  /** In a loop: where no question can leave, each one's end would start the next one inside. */
+  #startWaiting(): void {
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    while (this.#inFlight < this.config.maxInFlight) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#start(next);
+    }
+    this.#isStarting = false;
   }
 
   #start(pending: Pending): void {
@@ -160,10 +173,12 @@ export class DnsResolver {
     if (question.type !== DnsType.ANY) {
       this.cache.keep(question, reply, this.#ground.timers.nowUs());
     }
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#start(next);
     if (this.#pending.size === 0) this.onBusy?.(false);
-    for (const done of callbacks) done(reply);
+    try {
+      for (const done of callbacks) done(reply);
+    } finally {
+      this.#startWaiting();
+    }
   }
 }
 

@@ -344,6 +344,17 @@ describe('many questions', () => {
     expect([rig.first.seen.length, rig.open, rig.resolver.isBusy]).toEqual([5, 0, false]);
   });
 
+  test('four thousand that cannot leave end one after the other, not one inside the other', () => {
+    const rig = new Rig({ zone, config: { maxInFlight: 1, maxWaiting: 4096 } });
+    const codes: (string | null)[] = [];
+    for (let i = 0; i < 4000; i++) {
+      rig.resolver.resolve(`n${i}.example`, A, (reply) => codes.push(reply.code));
+    }
+    rig.resolver.servers = [];
+    rig.pass(100);
+    expect(codes).toEqual(['ENOTFOUND', ...new Array(3999).fill('ECONNREFUSED')]);
+  });
+
   test('cancel ends them all with ECANCELLED, nothing is left', () => {
     const rig = new Rig({ zone, config: { maxInFlight: 1 } });
     const busy: boolean[] = [];
