@@ -197,6 +197,9 @@ export function prepare(t: Tcb): void {
   t.lastAckInUs = t.layer.ip.nowUs;
 }
 
+/** Linux's TCP_MIN_MSS: what 40 octets of options leave of the least IPv4 packet with data. */
+const LEAST_MSS = 88;
+
 /** What both sides' SYNs offered, from the options just parsed. */
 export function agree(t: Tcb): void {
   const o = t.layer.options;
@@ -212,6 +215,7 @@ export function agree(t: Tcb): void {
     t.tsRecentMs = Math.floor(t.layer.ip.nowUs / 1000);
   }
   t.sackOk = c.sack && o.sackOk;
-  t.rcvMss = Math.min(t.peerMss, t.advMss, fallback);
   updateMss(t);
+  // a guess from below until data comes: options take their part of each segment of the peer's, too
+  t.rcvMss = Math.max(LEAST_MSS, Math.min(t.mss, t.advMss, DEFAULT_MSS4));
 }
