@@ -3,6 +3,7 @@
 
 import type * as net from 'node:net';
 import type { TcpInfo } from '../socket/tcp-info.ts';
+import { ECN_MODES } from '../socket/tcp-options.ts';
 import type { TcpOptions } from '../socket/tcp-socket.ts';
 import { bbr } from '../tcp/congestion/bbr.ts';
 import type { Controller } from '../tcp/congestion/controller.ts';
@@ -31,6 +32,8 @@ export interface SocketTcpOptions {
   maxSegment?: number;
   /** Octets per second that are sent at most; 0 = no limit. */
   maxPacingRate?: number;
+  /** RFC 3168: `'off'`, `'ask'` (on our SYNs too) or `'accept'` (when the peer asks). */
+  ecn?: 'off' | 'ask' | 'accept';
   /** RFC 7413 (clients): what is written before 'connect' may ride on the SYN. */
   fastOpen?: boolean;
 }
@@ -95,7 +98,8 @@ const NUMBERS: [keyof SocketTcpOptions, keyof TcpOptions, number, number][] = [
   ['receiveBuffer', 'receiveBuffer', 1, MOST_OCTETS],
   ['maxSegment', 'maxSegment', 88, 65_495],
 ];
-const OTHERS = new Set(['congestion', 'maxPacingRate', 'fastOpen']);
+const MODES = Object.keys(ECN_MODES).join(', ');
+const OTHERS = new Set(['congestion', 'maxPacingRate', 'fastOpen', 'ecn']);
 
 /** The core's options; throws Node's errors for what is unknown or out of range. */
 export function readTcpOptions(given: unknown): TcpOptions {
@@ -113,6 +117,12 @@ export function readTcpOptions(given: unknown): TcpOptions {
   }
   if (o.congestion !== undefined) {
     out['controller'] = controllerOf(o.congestion, 'options.tcp.congestion');
+  }
+  if (o.ecn !== undefined) {
+    if (!Object.hasOwn(ECN_MODES, o.ecn)) {
+      throw invalidValue('options.tcp.ecn', o.ecn, `must be one of ${MODES}`);
+    }
+    out['ecn'] = o.ecn;
   }
   return out as TcpOptions;
 }

@@ -8,6 +8,7 @@ import { Ready, type Tcb } from '../tcp/tcb.ts';
 import { type TcpLayer, wake } from '../tcp/tcp.ts';
 import * as user from '../tcp/user.ts';
 import { type Address, format, parsePrefix, V4_MAPPED } from '../wire/address.ts';
+import { ECN_MODES } from './tcp-options.ts';
 import {
   applyOptions,
   type TcpHandler,
@@ -148,6 +149,7 @@ export class TcpServer implements ListenerUser {
     listener.fastOpenLimit = o.fastOpen ?? 0;
     listener.receiveBuffer = Math.max(0, o.receiveBuffer ?? 0);
     listener.maxSegment = Math.max(0, o.maxSegment ?? 0);
+    listener.ecn = o.ecn === undefined ? -1 : ECN_MODES[o.ecn];
     listener.gated = o.handler.gate !== undefined;
     listener.balance = o.balance ?? null;
   }

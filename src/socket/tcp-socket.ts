@@ -15,6 +15,7 @@ import * as user from '../tcp/user.ts';
 import { unread } from '../tcp/window.ts';
 import { type Address, format, parse, V4_MAPPED } from '../wire/address.ts';
 import { type TcpInfo, tcpInfo } from './tcp-info.ts';
+import { applyOptions, type TcpOptions } from './tcp-options.ts';
 
 /** What the owner of a connection gets to hear, always from within `drain`. */
 export interface TcpHandler {
@@ -34,27 +35,7 @@ export interface TcpHandler {
   urgent?(s: TcpSocket): void;
 }
 
-export interface TcpOptions {
-  noDelay?: boolean | undefined;
-  keepAlive?: boolean | undefined;
-  /** Idle time before the first keep-alive probe, ms. */
-  keepAliveIdleMs?: number | undefined;
-  /** Time between keep-alive probes, ms, and how many may go unanswered. */
-  keepAliveIntervalMs?: number | undefined;
-  keepAliveProbes?: number | undefined;
-  /** RFC 5482: give up when nothing is acknowledged for so long, ms. */
-  userTimeoutMs?: number | undefined;
-  /** Fixed buffer sizes, octets; otherwise the stack tunes them. */
-  sendBuffer?: number | undefined;
-  receiveBuffer?: number | undefined;
-  /** Largest segment, octets (TCP_MAXSEG). */
-  maxSegment?: number | undefined;
-  /** DSCP << 2, and the time to live of our packets. */
-  tos?: number | undefined;
-  ttl?: number | undefined;
-  /** Congestion controller; the stack's default otherwise. */
-  controller?: Controller | undefined;
-}
+export { applyOptions, type TcpOptions };
 
 export interface ConnectOptions extends TcpOptions {
   address: string | Address;
@@ -378,23 +359,4 @@ export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
     throw new CodeError(code, 'connect', remote.toString(), o.port);
   }
   return new TcpSocket(t, o.handler);
-}
-
-export function applyOptions(t: Tcb, o: TcpOptions): void {
-  if (o.controller !== undefined) t.wantedController = o.controller;
-  if (o.noDelay !== undefined) t.noDelay = o.noDelay;
-  if (o.keepAlive !== undefined) t.keepAlive = o.keepAlive;
-  if (positive(o.keepAliveIdleMs)) t.keepIdleMs = o.keepAliveIdleMs;
-  if (positive(o.keepAliveIntervalMs)) t.keepIntervalMs = o.keepAliveIntervalMs;
-  if (positive(o.keepAliveProbes)) t.keepProbes = o.keepAliveProbes;
-  if (positive(o.userTimeoutMs)) t.userTimeoutMs = o.userTimeoutMs;
-  if (positive(o.sendBuffer)) t.wantedSndBuf = o.sendBuffer;
-  if (positive(o.receiveBuffer)) t.wantedRcvBuf = Math.min(o.receiveBuffer, 1 << 30);
-  if (positive(o.maxSegment)) t.wantedMss = o.maxSegment;
-  if (o.tos !== undefined) t.tos = o.tos & 0xfc;
-  if (positive(o.ttl)) t.ttl = o.ttl & 255;
-}
-
-function positive(n: number | undefined): n is number {
-  return n !== undefined && n > 0;
 }

@@ -57,7 +57,8 @@ export function sendCookie(layer: TcpLayer, listener: Listener, rx: Rx): Verdict
   const now = layer.ip.nowUs;
   const reply = layer.reply;
   const setup = (rx.segFlags & (Flag.ECE | Flag.CWR)) === (Flag.ECE | Flag.CWR);
-  const ecn = setup && c.ecn !== EcnMode.OFF && o.hasTs && c.timestamps;
+  const mode = listener.ecn >= 0 ? listener.ecn : c.ecn;
+  const ecn = setup && mode !== EcnMode.OFF && o.hasTs && c.timestamps;
   reply.seq = layer.cookies.make(keyOf(layer, rx), rx.segSeq, o.mss > 0 ? o.mss : 536, now);
   reply.ack = (rx.segSeq + 1) | 0;
   reply.flags = Flag.SYN | Flag.ACK | (ecn ? Flag.ECE : 0);

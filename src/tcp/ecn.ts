@@ -18,9 +18,14 @@ const CE = 3;
 /** Timeouts in a row after which ECN is suspected and no longer used. */
 const SUSPECT_TIMEOUTS = 2;
 
+/** The program's wish for this connection, else the stack's knob. */
+function modeOf(t: Tcb): number {
+  return t.ecnMode >= 0 ? t.ecnMode : t.layer.config.ecn;
+}
+
 /** ECE and CWR of our SYN: an ECN-setup SYN unless an earlier one was lost. */
 export function synFlags(t: Tcb): number {
-  const asks = t.layer.config.ecn === EcnMode.ASK && t.synRetransmits === 0;
+  const asks = modeOf(t) === EcnMode.ASK && t.synRetransmits === 0;
   return asks ? Flag.ECE | Flag.CWR : 0;
 }
 
@@ -32,13 +37,13 @@ export function synAckFlags(t: Tcb): number {
 /** A SYN has come: ECN-setup when both bits are set (§6.1.1). */
 export function acceptSyn(t: Tcb, flags: number): void {
   const setup = (flags & (Flag.ECE | Flag.CWR)) === (Flag.ECE | Flag.CWR);
-  t.ecnOk = setup && t.layer.config.ecn !== EcnMode.OFF;
+  t.ecnOk = setup && modeOf(t) !== EcnMode.OFF;
 }
 
 /** A SYN-ACK has come: ECN-setup when only ECE is set, and we had asked. */
 export function acceptSynAck(t: Tcb, flags: number): void {
   const setup = (flags & (Flag.ECE | Flag.CWR)) === Flag.ECE;
-  t.ecnOk = setup && t.layer.config.ecn === EcnMode.ASK && t.synRetransmits === 0;
+  t.ecnOk = setup && modeOf(t) === EcnMode.ASK && t.synRetransmits === 0;
 }
 
 /** A segment with data: marks and the peer's CWR. */

@@ -49,6 +49,8 @@ export class Listener {
   /** What children inherit, for a SYN-ACK that goes before there is one: 0 = the stack's own. */
   receiveBuffer = 0;
   maxSegment = 0;
+  /** EcnMode, -1 = the stack's. */
+  ecn = -1;
   fastOpenPending = 0;
   /** SYNs are held until the program has admitted them. */
   gated = false;

@@ -5,7 +5,7 @@
 /** Float64 of one record: what tcb-times.ts names. */
 export const RECORD = 28;
 /** Int32 of one record: what tcb-numbers.ts names. */
-export const INTS = 31;
+export const INTS = 32;
 const PER_CHUNK = 64;
 
 export class Chunk {

@@ -20,6 +20,7 @@ export class TcbNumbers extends TcbTimes {
     this.advMss = 1460;
     this.cwndClamp = 0x7fffffff;
     this.keepProbes = 9;
+    this.ecnMode = -1;
   }
 
   /** The slot goes to another connection: what is still asked for is read from copies. */
@@ -254,6 +255,14 @@ export class TcbNumbers extends TcbTimes {
   }
   set prrOut(x: number) {
     this.ints[this.intAt + 30] = x;
+  }
+
+  /** EcnMode that the program wants; -1 = the layer's. */
+  get ecnMode(): number {
+    return this.ints[this.intAt + 31] as number;
+  }
+  set ecnMode(x: number) {
+    this.ints[this.intAt + 31] = x;
   }
 }
 

@@ -93,6 +93,7 @@ describe('TCP options', () => {
     [{ ttl: 0 }, 'ERR_OUT_OF_RANGE'],
     [{ ttl: '5' }, 'ERR_INVALID_ARG_TYPE'],
     [{ maxSegment: 10 }, 'ERR_OUT_OF_RANGE'],
+    [{ ecn: 'maybe' }, 'ERR_INVALID_ARG_VALUE'],
     [{ sendbuffer: 10 }, 'ERR_INVALID_ARG_VALUE'],
   ];
   test.each(wrong)('%j throws %s', (tcp, code) => {

@@ -65,12 +65,12 @@ describe('an int of the control block', () => {
     const chunk = new Chunk(3);
     const t = new TcbNumbers(chunk, 1);
     const named = t as unknown as Record<string, number>;
-    const places = Array.from({ length: 31 }, (_, i) => i);
-    expect(names.length).toBe(31);
+    const places = Array.from({ length: 32 }, (_, i) => i);
+    expect(names.length).toBe(32);
     for (const [i, name] of names.entries()) named[name] = 0x70000000 + i;
     expect(names.map((name) => named[name])).toEqual(names.map((_, i) => 0x70000000 + i));
     expect(places.map((i) => chunk.ints[i])).toEqual(places.map(() => 0));
-    expect(places.map((i) => chunk.ints[62 + i])).toEqual(places.map(() => 0));
+    expect(places.map((i) => chunk.ints[64 + i])).toEqual(places.map(() => 0));
   });
 
   test('begins anew in a record that another has used', () => {
@@ -80,7 +80,7 @@ describe('an int of the control block', () => {
     expect([t.fastOpenListener, t.peerMss, t.advMss, t.keepProbes, t.irs]).toEqual([
       -1, 536, 1460, 9, 0,
     ]);
-    expect(chunk.ints[30]).toBe(77);
+    expect(chunk.ints[31]).toBe(77);
   });
 
   test('that a program sets is rounded up and ends at 2^31 - 1', () => {
@@ -103,14 +103,14 @@ describe('chunks', () => {
     expect([recordOf(0), recordOf(63), recordOf(64)]).toEqual([0, 63, 0]);
   });
 
-  test('are given up with the last slot: 348 octets a slot', () => {
+  test('are given up with the last slot: 352 octets a slot', () => {
     const chunks = new Chunks();
     for (let slot = 0; slot < 65; slot++) chunks.enter(slot);
-    expect(chunks.octets).toBe(2 * 64 * 348);
+    expect(chunks.octets).toBe(2 * 64 * 352);
     for (let slot = 0; slot < 63; slot++) chunks.leave(slot);
-    expect(chunks.octets).toBe(2 * 64 * 348);
+    expect(chunks.octets).toBe(2 * 64 * 352);
     chunks.leave(63);
-    expect(chunks.octets).toBe(64 * 348);
+    expect(chunks.octets).toBe(64 * 352);
     chunks.leave(64);
     expect(chunks.octets).toBe(0);
   });
