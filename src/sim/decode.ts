@@ -100,7 +100,18 @@ export function decode(b: Uint8Array, off: number, len: number, w: Wire, partial
   if (w.protocol === Proto.TCP) return decodeTcp(b, off, w, partial);
   if (w.protocol === Proto.UDP) return decodeUdp(b, off, w, partial);
   if (w.protocol === Proto.ICMP) return decodeIcmp(b, w);
+  if (w.protocol === IGMP) return decodeIgmp(b, w);
   return `protocol ${w.protocol}`;
+}
+
+const IGMP = 2;
+
+/** RFC 9776 §4: a TTL of 1, a router alert before the message, a checksum over all of it. */
+function decodeIgmp(b: Uint8Array, w: Wire): string {
+  if (w.end - w.l4 < 8) return 'shorter than an IGMP message';
+  if (onesSum(b, w.l4, w.end, 0) !== 0xffff) return 'IGMP checksum';
+  if (w.ttl !== 1 || w.dst >>> 28 !== 14) return 'IGMP that leaves the link';
+  return u32(b, w.l4 - 4) === 0x94040000 ? '' : 'IGMP without a router alert';
 }
 
 function decodeUdp(b: Uint8Array, off: number, w: Wire, partial: boolean): string {

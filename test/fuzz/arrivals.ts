@@ -2,6 +2,7 @@
 // handshakes, acknowledgments with SACK, ICMP, UDP, fragments, packets with wounds.
 
 import { inFragments } from './fragments.ts';
+import { igmp, mld } from './groups.ts';
 import type { Machine } from './program.ts';
 import { type Flow, LOCAL_WORD, PEERS } from './rig.ts';
 
@@ -249,6 +250,7 @@ function icmpAbout(m: Machine, more: boolean): void {
 
 function icmp(m: Machine, more: boolean): void {
   const { r } = m;
+  if ((r.arg(4) & 0x60) === 0x60) return igmp(m, more);
   const p = m.rig.packet;
   const to = [LOCAL_WORD, 0xc00002ff | 0, -1, 0xe0000001 | 0][r.arg(5) & 3] as number;
   p.ip(1, PEERS[r.arg(0) & 3] as number, r.arg(5) < 128 ? LOCAL_WORD : to);
@@ -286,6 +288,7 @@ function ipOptions(m: Machine, more: boolean): void {
 /** An IPv6 packet: the base header is read, and no more. */
 function version6(m: Machine, more: boolean): void {
   const { r } = m;
+  if ((r.arg(4) & 0x60) === 0x60) return mld(m, more);
   const p = m.rig.packet;
   p.u8.fill(0, 0, 40);
   p.u8[0] = 0x60;
@@ -327,7 +330,7 @@ function reflect(m: Machine, more: boolean): void {
 }
 
 /** Text, checksums, wounds, fragments: and in. */
-function finish(m: Machine, payload: number, more: boolean, noSum = false): void {
+export function finish(m: Machine, payload: number, more: boolean, noSum = false): void {
   const p = m.rig.packet;
   const l4 = p.header;
   if (p.u8[9] === 6 && p.len >= l4 + 20 && p.len - l4 <= 60 && p.u8[l4 + 12] === 0x50) {

@@ -3,6 +3,7 @@
 
 import type { TcpOptions } from '../../src/socket/tcp-socket.ts';
 import { parse } from '../../src/wire/address.ts';
+import { groupCall } from './groups.ts';
 import { Behaviour, CONTROLLERS, type Machine } from './program.ts';
 
 const SIZES = [1, 10, 100, 536, 1460, 3000, 10_000, 60_000] as const;
@@ -294,7 +295,8 @@ function udpCalls(m: Machine): void {
       for (let i = 0; i < 5; i++) s.send(m.bulk, i, n, to ?? undefined, 5000);
     },
   ];
-  calls[r.arg(1) % calls.length]?.();
+  if ((r.arg(1) & 0x60) === 0x60) groupCall(m, s);
+  else calls[r.arg(1) % calls.length]?.();
 }
 
 /** Addresses, routes, links come and go; what the rig needs is there again afterwards. */

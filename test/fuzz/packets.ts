@@ -92,10 +92,10 @@ export class PacketWriter {
     const v = this.view;
     const protocol = v.getUint8(9);
     const end = Math.min(this.len, Math.max(l4, v.getUint16(2)));
-    const field = protocol === 6 ? 16 : protocol === 17 ? 6 : protocol === 1 ? 2 : -1;
+    const field = protocol === 6 ? 16 : protocol === 17 ? 6 : protocol < 3 ? 2 : -1;
     if (field < 0 || l4 + field + 2 > end) return;
     v.setUint16(l4 + field, 0);
-    const pseudo = protocol === 1 ? 0 : this.#sum(12, 20, protocol + end - l4);
+    const pseudo = protocol < 3 ? 0 : this.#sum(12, 20, protocol + end - l4);
     const sum = ~this.#sum(l4, end, pseudo) & 0xffff;
     v.setUint16(l4 + field, sum === 0 && protocol === 17 ? 0xffff : sum);
   }
