@@ -175,6 +175,8 @@ function patchTls(patches: Patches, place: Place): void {
         socket.destroy();
         throw error;
       }
+      // A signal that is aborted already ends it before it knows of its socket.
+      if (options['signal']) secure.once('close', () => socket.destroy());
       if (options.timeout) secure.setTimeout(options.timeout);
       return secure;
     };

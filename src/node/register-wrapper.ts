@@ -53,6 +53,7 @@ function passConnect(wrapper: Wrapper): void {
   if (!isOurs(stream) || !stream.connecting || waiting.has(wrapper)) return;
   waiting.add(wrapper);
   stream.once('connect', () => {
+    if (wrapper.destroyed) return; // aborted meanwhile: as node:net, it says nothing any more
     wrapper.emit('connect');
     wrapper.emit('ready');
   });
