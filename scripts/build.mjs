@@ -13,7 +13,7 @@ const target = join(ROOT, 'dist');
 const fresh = join(ROOT, 'build', `dist-${process.pid}`);
 
 /** Door → its source file; the name is also that of the files in dist/cjs. */
-const DOORS = { index: 'src/index.ts', core: 'src/core.ts', sim: 'src/sim/index.ts' };
+const DOORS = { index: 'src/index.ts', core: 'src/core.ts', sim: 'src/node/sim/index.ts' };
 /** Doors to a module of the default host, which is made when one of them is first opened. */
 const HOST_DOORS = ['net', 'dgram', 'dns'];
 

@@ -5,8 +5,6 @@ export { hasAddon } from './node/addon.ts';
 export { type Clock, SystemClock } from './node/clock.ts';
 export { defaultHost } from './node/default-host.ts';
 export type { DgramModule } from './node/dgram.ts';
-export type { DnsModule } from './node/dns.ts';
-export type { DnsOptions } from './node/dns-options.ts';
 export type { BatchMessage, DatagramBatch } from './node/dgram-batch.ts';
 export type {
   BatchCallback,
@@ -15,6 +13,8 @@ export type {
   PacketInfo,
   PortsideDgramSocket,
 } from './node/dgram-extras.ts';
+export type { DnsModule } from './node/dns.ts';
+export type { DnsOptions } from './node/dns-options.ts';
 export {
   type FromTuntapOptions,
   fromTuntap,

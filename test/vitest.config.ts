@@ -23,7 +23,7 @@ export default defineConfig({
         root,
         test: {
           name: 'unit',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', 'examples/*.test.mjs'],
           exclude: [SIM, ...SYSTEM],
           // One process for each core, modules loaded once: no test leaves anything behind.
           pool: 'forks',

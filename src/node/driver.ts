@@ -39,6 +39,8 @@ const POLL_BUDGET = 256;
 /** A deadline earlier than the armed one by less than this waits for it. */
 const SLACK_US = 500;
 const FOREVER_MS = 0x7fffffff;
+// The event loop's own, also where a program's time is simulated (node/sim/program-time.ts).
+const { setImmediate, clearImmediate, setInterval, clearInterval } = globalThis;
 
 export class Driver implements DeviceSink {
   readonly stack: Stack;

@@ -14,8 +14,10 @@ import { type DnsModule, makeDns } from './dns.ts';
 import { Names } from './dns-names.ts';
 import { Driver, isDeviceLink } from './driver.ts';
 import { errnoError } from './errors.ts';
+import { type Fetch, makeFetch } from './fetch.ts';
 import { openTun } from './fromtuntap.ts';
 import { Ground } from './ground.ts';
+import { type HttpModule, type HttpsModule, makeHttp, makeHttps } from './http.ts';
 import { makeNet, type NetModule } from './net.ts';
 import { type HostOptions, readOptions, type Settings } from './options.ts';
 import { SystemRandom } from './random.ts';
@@ -48,6 +50,9 @@ export class Host extends EventEmitter {
   readonly device: DeviceInfo | null;
   /** Fulfilled when the host can be reached; after `createHost` it is. */
   readonly ready: Promise<void> = Promise.resolve();
+  #http: HttpModule | null = null;
+  #https: HttpsModule | null = null;
+  #fetch: Fetch | null = null;
   readonly #ground: Ground;
   readonly #driver: Driver;
   readonly #clock: Clock;
@@ -70,6 +75,24 @@ export class Host extends EventEmitter {
     this.dgram = makeDgram(ground);
     this.dns = makeDns(ground, names);
     driver.onFailed = (link, errno) => this.#lost(link, errno);
+  }
+
+  /** node:http on this host: its servers listen here, its agents connect from here. */
+  get http(): HttpModule {
+    this.#http ??= makeHttp({ host: this, ground: this.#ground });
+    return this.#http;
+  }
+
+  /** node:https on this host. */
+  get https(): HttpsModule {
+    this.#https ??= makeHttps({ host: this, ground: this.#ground });
+    return this.#https;
+  }
+
+  /** Node's fetch on this host. */
+  get fetch(): Fetch {
+    this.#fetch ??= makeFetch(this);
+    return this.#fetch;
   }
 
   get closed(): boolean {
@@ -183,10 +206,15 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   return finish(settings, base, await openLink(settings, base.slab));
 }
 
-/** A host on loopback alone, at once. @throws ERR_PORTSIDE_INVALID_OPTION */
-export function createLocalHost(options: Omit<HostOptions, 'tun' | 'link'> = {}): Host {
+/** A host on loopback alone or on a link, at once. @throws ERR_PORTSIDE_INVALID_OPTION */
+export function createLocalHost(options: Omit<HostOptions, 'tun'> = {}): Host {
   const settings = readOptions(options);
-  return finish(settings, makeBase(settings), null);
+  const base = makeBase(settings);
+  return finish(settings, base, makeLink(settings.link, base.slab));
+}
+
+function makeLink(link: Settings['link'], slab: Slab): Link | null {
+  return typeof link === 'function' ? link(slab) : link;
 }
 
 function makeBase(settings: Settings): Base {
@@ -235,7 +263,7 @@ async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
     const { name, driver, netns, fd } = tun;
     return openTun({ name, driver, netns, fd });
   }
-  return typeof link === 'function' ? link(slab) : link;
+  return makeLink(link, slab);
 }
 
 /**

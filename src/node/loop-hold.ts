@@ -28,7 +28,7 @@ export class LoopHold implements Orphan {
   /** A FIN has been asked for. */
   #finishing = false;
   /** Runs while only unacknowledged octets hold the loop. */
-  #linger: NodeJS.Timeout | null = null;
+  #linger: (() => void) | null = null;
 
   constructor(of: Holder) {
     this.#of = of;
@@ -91,13 +91,13 @@ export class LoopHold implements Orphan {
 
   #startLinger(): void {
     const { ground } = this.#of;
-    this.#linger = setTimeout(() => this.#drop(), ground.lingerMs);
-    this.#linger.unref();
+    const { clock } = ground.driver;
+    this.#linger = clock.after(ground.lingerMs * 1000, () => this.#drop());
     ground.linger(this);
   }
 
   #stopLinger(): void {
-    if (this.#linger !== null) clearTimeout(this.#linger);
+    if (this.#linger !== null) this.#linger();
     this.#linger = null;
   }
 

@@ -7,9 +7,11 @@ import type { Buffer as NodeBuffer } from 'node:buffer';
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
 import { type Chunks, octets, putAll } from './chunks.ts';
+import { SystemClock } from './clock.ts';
 import { Edge, type WriteCallback } from './edge.ts';
 import { coded, errnoError, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
+import { moveTimeout, stopTimeout } from './idle-timer.ts';
 import { begin, connectArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
@@ -35,19 +37,6 @@ interface Hidden {
   _read(n: number): void;
   _final(callback: WriteCallback): void;
   _writeGeneric(many: boolean, data: unknown, encoding: string, callback: WriteCallback): void;
-}
-
-/** Where net.Socket keeps its timeout: Node clears it when it destroys a socket, and so do we. */
-const TIMEOUT = timeoutKey();
-
-function timeoutKey(): symbol | null {
-  const probe = new net.Socket();
-  probe.setTimeout(0x7fffffff);
-  const fields = probe as unknown as Record<symbol, { refresh?: unknown } | null | undefined>;
-  const keys = Object.getOwnPropertySymbols(probe);
-  const key = keys.find((k) => typeof fields[k]?.refresh === 'function') ?? null;
-  probe.setTimeout(0);
-  return key;
 }
 
 function edgeOf(socket: unknown): Edge {
@@ -284,6 +273,15 @@ export class SocketBody extends net.Socket {
     return this;
   }
 
+  override setTimeout(ms: number, callback?: () => void): this {
+    const { clock } = edgeOf(this).ground.driver;
+    const isSystems = clock instanceof SystemClock;
+    if (!isSystems) stopTimeout(this);
+    super.setTimeout(ms, callback);
+    if (!isSystems) moveTimeout(this, clock, () => edgeOf(this).run(() => this._onTimeout()));
+    return this;
+  }
+
   _onTimeout(): void {
     const edge = edgeOf(this);
     // A write that the peer is still taking is activity; `wrote` refreshes when it moves on.
@@ -358,10 +356,7 @@ function waitForConnect(
 }
 
 function clearTimeouts(self: Hidden): void {
-  if (TIMEOUT === null) return;
-  for (let s: Hidden | null = self; s !== null && s !== undefined; s = s._parent) {
-    clearTimeout((s as unknown as Record<symbol, NodeJS.Timeout | undefined>)[TIMEOUT]);
-  }
+  for (let s: Hidden | null = self; s !== null && s !== undefined; s = s._parent) stopTimeout(s);
 }
 
 /** Lets the handle go; 'close' comes after the error's tick, as from the kernel's handle. */
