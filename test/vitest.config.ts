@@ -1,11 +1,20 @@
-// The three test projects. `unit` needs neither root nor the addon; `sim` is the seeded simulator;
-// `system` needs root, runs file after file, each file in a network namespace of its own.
+// The three test projects. `unit` needs neither root nor the addon and takes less than a minute;
+// `sim` is the seeded simulator and whatever else takes long without root; `system` needs root, runs
+// file after file, each file in a network namespace of its own.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const SIM = 'test/sim/**/*.test.ts';
+/** Processes of their own, sieges, grids: seconds for a file. */
+const LONG = [
+  'test/attacks/{memory,unpredictable}.test.ts',
+  'test/compat/{compat,exit,upper}.test.ts',
+  'test/node/context.test.ts',
+  'test/tcp/grid.test.ts',
+  'test/upper/**/*.test.ts',
+];
+const SIM = ['test/sim/**/*.test.ts', ...LONG];
 const SYSTEM = ['test/system/**/*.test.ts', 'test/interop/**/*.test.ts', '**/*.system.test.ts'];
 // A limit ends what hangs; it is no judgement of speed. Each is many times what a quiet machine needs,
 // because continuous integration shares its cores.
@@ -24,9 +33,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts', 'examples/*.test.mjs'],
-          exclude: [SIM, ...SYSTEM],
+          exclude: [...SIM, ...SYSTEM],
           // One process for each core, modules loaded once: no test leaves anything behind.
           pool: 'forks',
+          maxWorkers: 2,
           isolate: false,
           execArgv,
           testTimeout: UNIT_MS,
@@ -37,7 +47,7 @@ export default defineConfig({
         root,
         test: {
           name: 'sim',
-          include: [SIM],
+          include: SIM,
           pool: 'forks',
           execArgv,
           testTimeout: SYSTEM_MS,
