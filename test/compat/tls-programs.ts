@@ -62,6 +62,7 @@ export const tlsPrograms: Record<string, WebProgram> = {
       await once(client, 'close');
       t.log('client: close');
     }
+    await once(net.connect(port).resume().end(), 'close');
     await settled(20);
     await stop(server);
   },
