@@ -49,6 +49,7 @@ export default defineConfig({
           name: 'sim',
           include: SIM,
           pool: 'forks',
+          maxWorkers: 2,
           execArgv,
           testTimeout: SYSTEM_MS,
           hookTimeout: SYSTEM_MS,

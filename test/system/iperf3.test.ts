@@ -64,10 +64,10 @@ describe('iperf3', () => {
     const { end } = await iperf3(...args);
     expect(end.streams).toHaveLength(streams);
     expect(end.sum_received.bytes).toBeGreaterThan(1_000_000);
-    // What was sent and not received was in flight when the test ended; what was received and not
-    // sent, when the omitted seconds did.
+    // What was sent and not received was in flight when the test ended, or was sent before the
+    // sender heard of its end; what was received and not sent, when the omitted seconds did.
     const inFlight = end.sum_sent.bytes - end.sum_received.bytes;
-    expect(inFlight).toBeLessThan(64e6);
+    expect(inFlight).toBeLessThan(Math.max(64e6, end.sum_sent.bytes / 4));
     expect(inFlight).toBeGreaterThanOrEqual((args as readonly string[]).includes('-O') ? -64e6 : 0);
   });
 
