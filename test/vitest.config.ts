@@ -11,7 +11,8 @@ const LONG = [
   'test/attacks/{memory,unpredictable}.test.ts',
   'test/compat/{compat,exit,upper}.test.ts',
   'test/node/context.test.ts',
-  'test/tcp/grid.test.ts',
+  'test/tcp/{attacks,grid}.test.ts',
+  'test/tcp/congestion/bbr.test.ts',
   'test/upper/**/*.test.ts',
 ];
 const SIM = ['test/sim/**/*.test.ts', ...LONG];

@@ -49,24 +49,6 @@ export const tlsPrograms: Record<string, WebProgram> = {
     await stop(server);
   },
 
-  'a signal that was aborted before, and one that is aborted at once': async (t) => {
-    const server = net.createServer((s) => s.on('error', () => {}).resume());
-    const port = await listening(server, t);
-    for (const isBefore of [true, false]) {
-      const controller = new AbortController();
-      if (isBefore) controller.abort();
-      const { signal } = controller;
-      const client = tls.connect({ ...TRUST, port, signal } as tls.ConnectionOptions);
-      client.on('error', (e) => t.log('client:', e.name, reasonOf(e)));
-      if (!isBefore) controller.abort();
-      await once(client, 'close');
-      t.log('client: close');
-    }
-    await once(net.connect(port).resume().end(), 'close');
-    await settled(20);
-    await stop(server);
-  },
-
   'a client that does not like the server says why': async (t) => {
     const { server, port } = await secure(t, { maxVersion: 'TLSv1.2' }, (s) => s.end());
     const client = tls.connect({ ...TRUST, port, minVersion: 'TLSv1.3' });
