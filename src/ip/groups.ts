@@ -3,6 +3,7 @@
 // how many not. What is told to routers about it is group-changes.ts and group-answers.ts.
 
 import { type Address, isMulticast, isV4 } from '../wire/address.ts';
+import type { AddressPair } from '../wire/checksum.ts';
 
 const NEVER = Infinity;
 
@@ -172,22 +173,11 @@ export class Groups {
    * (RFC 1112 §4, RFC 4291 §2.8), others when a socket wants them from there; a
    * router that asks about a group is no source of it (`anySource`).
    */
-  hears(linkId: number, p: Words, anySource: boolean): boolean {
+  hears(linkId: number, p: AddressPair, anySource: boolean): boolean {
     const g = this.find(linkId, p.dst0, p.dst1, p.dst2, p.dst3);
     if (g?.exists === true && (anySource || g.allows(p.src0, p.src1, p.src2, p.src3))) return true;
     return isEverybodys(p.dst0, p.dst1, p.dst2, p.dst3);
   }
-}
-
-interface Words {
-  readonly src0: number;
-  readonly src1: number;
-  readonly src2: number;
-  readonly src3: number;
-  readonly dst0: number;
-  readonly dst1: number;
-  readonly dst2: number;
-  readonly dst3: number;
 }
 
 const ALL_HOSTS = 0xe0000001 | 0;

@@ -63,8 +63,10 @@ function withAgent(args: unknown[], agents: Agents): unknown[] {
   return [...args.slice(0, at), options, ...args.slice(hasOptions ? at + 1 : at)];
 }
 
+type Base = typeof http | typeof https;
+
 interface Agents {
-  readonly Agent: new () => http.Agent;
+  readonly Agent: new (options?: http.AgentOptions) => http.Agent;
   readonly globalAgent: http.Agent;
 }
 
@@ -78,46 +80,34 @@ function requests(request: Request, agents: Agents): { request: Request; get: Re
   return { request: ask, get };
 }
 
+/** What differs from Node's module: where servers listen and from where requests go. */
+function onHostOnly(base: Base, Agent: Agents['Agent'], place: Place): object {
+  const globalAgent = new Agent(GLOBAL);
+  const Server = serverClass(base.createServer as unknown as Make, place, base.Server.prototype);
+  const asked = requests(base.request as unknown as Request, { Agent, globalAgent });
+  return { ...base, ...asked, Agent, globalAgent, Server, createServer: Server };
+}
+
 /** `host.http`. */
 export function makeHttp(place: Place): HttpModule {
-  const { host } = place;
   class Agent extends http.Agent {
     override createConnection(options: object, callback?: Callback): Duplex {
-      return host.net.connect(options as net.NetConnectOpts, callback as undefined);
+      return place.host.net.connect(options as net.NetConnectOpts, callback as undefined);
     }
   }
-  const globalAgent = new Agent(GLOBAL);
-  const Server = serverClass(http.createServer as unknown as Make, place, http.Server.prototype);
-  return {
-    ...http,
-    ...requests(http.request as unknown as Request, { Agent, globalAgent }),
-    Agent,
-    globalAgent,
-    Server,
-    createServer: Server,
-  } as unknown as HttpModule;
+  return onHostOnly(http, Agent, place) as HttpModule;
 }
 
 /** `host.https`. */
 export function makeHttps(place: Place): HttpsModule {
-  const { host } = place;
   const { createConnection } = https.Agent.prototype as unknown as {
     createConnection: CreateConnection;
   };
   class Agent extends https.Agent {
     override createConnection(options: object, callback?: Callback): Duplex {
-      const socket = host.net.connect(options as net.NetConnectOpts);
+      const socket = place.host.net.connect(options as net.NetConnectOpts);
       return createConnection.call(this, { ...options, socket }, callback);
     }
   }
-  const globalAgent = new Agent(GLOBAL);
-  const Server = serverClass(https.createServer as unknown as Make, place, https.Server.prototype);
-  return {
-    ...https,
-    ...requests(https.request as unknown as Request, { Agent, globalAgent }),
-    Agent,
-    globalAgent,
-    Server,
-    createServer: Server,
-  } as unknown as HttpsModule;
+  return onHostOnly(https, Agent, place) as HttpsModule;
 }

@@ -110,6 +110,15 @@ export function noteDuplicate(t: Tcb, start: number, end: number): void {
   t.dsackEnd = end;
 }
 
+/**
+ * Octets that came twice, found while the ranges are on the move: no acknowledgment may be made of
+ * them now. With an unrelated D-SACK waiting this one is not told (Linux's tcp_dsack_extend).
+ */
+function extendDuplicate(t: Tcb, start: number, end: number): void {
+  const apart = seq.gt(start, t.dsackEnd) || seq.lt(end, t.dsackStart);
+  if (!t.hasDsack || !apart) noteDuplicate(t, start, end);
+}
+
 /** No memory: as if it had been lost, but the sender hears at once where we are. */
 function noRoom(t: Tcb, rx: Rx): Verdict {
   t.ackWish = AckWish.NOW;
@@ -159,7 +168,7 @@ function joinAhead(t: Tcb, ofo: RangeList, start: number, len: number): void {
     const rangeEnd = ofo.end(0);
     const overlapEnd = seq.min(rangeEnd, end);
     if (seq.lt(ofo.start(0), overlapEnd)) {
-      noteDuplicate(t, seq.max(ofo.start(0), start), overlapEnd);
+      extendDuplicate(t, seq.max(ofo.start(0), start), overlapEnd);
     }
     if (seq.gt(rangeEnd, t.rcvNxt)) {
       t.ringed += seq.diff(rangeEnd, t.rcvNxt);
@@ -266,7 +275,7 @@ function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
 function noteOverlaps(t: Tcb, ofo: RangeList, start: number, end: number): void {
   const i = ofo.find(start);
   if (i === ofo.size || seq.ge(ofo.start(i), end) || seq.le(ofo.end(i), start)) return;
-  noteDuplicate(t, seq.max(ofo.start(i), start), seq.min(ofo.end(i), end));
+  extendDuplicate(t, seq.max(ofo.start(i), start), seq.min(ofo.end(i), end));
 }
 
 function grownRanges(layer: TcpLayer): RangeList {

@@ -129,6 +129,23 @@ describe('a registered process', () => {
     await once(server, 'close');
   });
 
+  it('a tls.connect whose signal was aborted before ends with that, and no attempt stays', async () => {
+    const host = await register();
+    const port = await listening(net.createServer(), 0, '127.0.0.1');
+    const thrown: unknown[] = [];
+    const note = (error: unknown): void => void thrown.push(error);
+    process.once('uncaughtException', note);
+    const signal = AbortSignal.abort();
+    const client = tls.connect({ port, host: '127.0.0.1', signal } as tls.ConnectionOptions);
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ABORT_ERR');
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+    process.off('uncaughtException', note);
+    expect(thrown).toEqual([]);
+    const open = host.stack.sockets().filter((s) => s.netid === 'tcp' && s.state !== 'LISTEN');
+    expect(open.map((s) => s.state).filter((s) => s !== 'TIME-WAIT')).toEqual([]);
+  });
+
   it('serves http and fetch, keep-alive and global agent included', async () => {
     const host = await register();
     const server = http.createServer((req, res) => res.end(`${req.url} ${req.socket.remotePort}`));

@@ -74,6 +74,8 @@ export class Network {
   readonly isVirtual: boolean;
   /** Packets to an address that is nobody's. */
   unroutable = 0;
+  /** Packets that found the receive ring of their host full. */
+  overruns = 0;
   readonly #virtual: VirtualClock | null;
   readonly #clock: Clock;
   readonly #random: SeededRandom;
@@ -318,6 +320,7 @@ export class Network {
 
   #arrived(way: Way, octets: Uint8Array, flags: number, gso: number): void {
     const isTaken = way.to.arrive(octets, flags, gso);
+    if (!isTaken) this.overruns++;
     this.#recorder.arrived(way.to.name, this.#clock.nowUs(), octets, isTaken);
   }
 
