@@ -62,8 +62,10 @@ export function refreshPath(t: Tcb): void {
   t.path.anySource = false;
   const code = selectPath(ip, t.path);
   if (code !== 0) {
-    t.softError = code;
+    // without a route or with a source that is not ours nothing leaves, until there is one again
+    t.path.linkId = -1;
     t.path.epoch = ip.routeEpoch;
+    t.softError = code;
     return;
   }
   updateMss(t);

@@ -180,3 +180,27 @@ describe('the MTU of a link changes while a connection is open', () => {
     expect(lens(changed(9000))).toEqual([3000]);
   });
 });
+
+test('a connection whose address is taken away is silent; with the address back it goes on, in segments of what the link carries by then (RFC 1122 §3.3.4.2, RFC 9293 MUST-16)', () => {
+  const bench = runScript(
+    `
+    0 listen 80
+    0 < S 0:0(0) win 65535 <mss 8960>
+    +0 > S. 0:0(0) ack 1 <mss 8960>
+    +.1 < . 1:1(0) ack 1 win 65535
+    +0 write(8000)
+    +0 > P. 1:8001(8000) ack 1
+  `,
+    { mtu: 9000, config: { tcp: { mtuProbing: 0 } } },
+  );
+  const lens = (): number[] => bench.outbox.splice(0).map((o) => o.octets.length - 40);
+  bench.stack.removeAddress(bench.linkId, '192.0.2.1', 24);
+  bench.link.mtu = 1280;
+  wait(bench, 3000);
+  expect(lens()).toEqual([]);
+  bench.stack.addAddress(bench.linkId, '192.0.2.1', 24);
+  wait(bench, 10_000);
+  const resent = lens();
+  expect(resent.length).toBeGreaterThan(0);
+  expect(Math.max(...resent)).toBe(1240);
+});
