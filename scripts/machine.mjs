@@ -142,7 +142,7 @@ export function become(command, args, env = {}) {
 
 /**
  * Installs Debian packages for the commands that are missing.
- * @param wanted command → package
+ * @param wanted command → packages, separated by blanks
  * @returns commands that are still missing
  */
 export function install(wanted) {
@@ -150,7 +150,7 @@ export function install(wanted) {
   const first = missing();
   if (first.length === 0) return first;
   if (!isRoot || !has('apt-get')) return first;
-  const packages = [...new Set(first.map((command) => wanted[command]))];
+  const packages = [...new Set(first.flatMap((command) => wanted[command].split(' ')))];
   say(`setup: installing ${packages.join(' ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   // another apt may hold the lock, a mirror may fail once

@@ -19,6 +19,14 @@ export const TEST_TOOLS = {
   tcpdump: 'tcpdump',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  lftp: 'lftp',
+  // without libnet-ssleay-perl swaks has no TLS
+  swaks: 'swaks libnet-ssleay-perl',
+};
+
+/** Programs of `npm run test:interop` beyond those: heavy, or daemons. */
+export const INTEROP_TOOLS = {
+  aria2c: 'aria2',
 };
 
 /** Removes namespaces whose maker is dead; answers how many. */

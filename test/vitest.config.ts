@@ -1,6 +1,7 @@
-// The three test projects. `unit` needs neither root nor the addon and takes less than a minute;
+// The test projects. `unit` needs neither root nor the addon and takes less than a minute;
 // `sim` is the seeded simulator and whatever else takes long without root; `system` needs root, runs
-// file after file, each file in a network namespace of its own.
+// file after file, each file in a network namespace of its own; `interop` is the same for programs that
+// are heavy or slow, and belongs to `npm run test:interop` alone.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -16,13 +17,26 @@ const LONG = [
   'test/upper/**/*.test.ts',
 ];
 const SIM = ['test/sim/**/*.test.ts', ...LONG];
-const SYSTEM = ['test/system/**/*.test.ts', 'test/interop/**/*.test.ts', '**/*.system.test.ts'];
+const SYSTEM = ['test/system/**/*.test.ts', '**/*.system.test.ts'];
+const INTEROP = ['test/interop/**/*.test.ts'];
 // A limit ends what hangs; it is no judgement of speed. Each is many times what a quiet machine needs,
 // because continuous integration shares its cores.
 const UNIT_MS = 120_000;
 const SYSTEM_MS = 600_000;
 /** A test of allocation needs a collector that it can call. */
 const execArgv = ['--expose-gc'];
+
+/** What the projects in network namespaces have in common. */
+const NAMESPACES = {
+  exclude: ['node_modules/**', 'dist/**', 'build/**'],
+  pool: 'forks' as const,
+  execArgv,
+  fileParallelism: false,
+  maxWorkers: 1,
+  testTimeout: SYSTEM_MS,
+  hookTimeout: SYSTEM_MS,
+  globalSetup: ['test/kit/needs-root.ts'],
+};
 
 export default defineConfig({
   root,
@@ -34,7 +48,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts', 'examples/*.test.mjs'],
-          exclude: [...SIM, ...SYSTEM],
+          exclude: [...SIM, ...SYSTEM, ...INTEROP],
           // One process for each core, modules loaded once: no test leaves anything behind.
           pool: 'forks',
           maxWorkers: 2,
@@ -56,21 +70,8 @@ export default defineConfig({
           hookTimeout: SYSTEM_MS,
         },
       },
-      {
-        root,
-        test: {
-          name: 'system',
-          include: SYSTEM,
-          exclude: ['node_modules/**', 'dist/**', 'build/**'],
-          pool: 'forks',
-          execArgv,
-          fileParallelism: false,
-          maxWorkers: 1,
-          testTimeout: SYSTEM_MS,
-          hookTimeout: SYSTEM_MS,
-          globalSetup: ['test/kit/needs-root.ts'],
-        },
-      },
+      { root, test: { name: 'system', include: SYSTEM, ...NAMESPACES } },
+      { root, test: { name: 'interop', include: INTEROP, ...NAMESPACES } },
     ],
   },
 });
