@@ -24,7 +24,7 @@ import {
 import { sample } from './rtt.ts';
 import { noteReordering, takeSacks } from './sack.ts';
 import { NIL, remove, Seg } from './scoreboard.ts';
-import { Ca, inFlight, Ready, Rexmit, type Tcb, Total } from './tcb.ts';
+import { Ca, inFlight, Ready, Rexmit, runsDry, type Tcb, Total } from './tcb.ts';
 import { wake } from './tcp.ts';
 import { armRto, clearRexmit, probeAnswered, scheduleLossProbe } from './timers.ts';
 
@@ -80,6 +80,8 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   onAcknowledgment(t, pass);
   controlCongestion(t, pass);
   growSendBuffer(t);
+  // SND.UNA may stand still behind a hole while the rest is used up
+  if (t.wantsRoom && runsDry(t)) wake(t, Ready.WRITABLE);
   rearm(t, pass);
   wake(t, Ready.OUTPUT);
 }

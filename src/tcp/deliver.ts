@@ -13,7 +13,7 @@ import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
 import { consumed, settleAckTimer, storeAt } from './receive.ts';
 import { retransmitLost } from './retransmit.ts';
 import { State, transmits } from './state.ts';
-import { AckWish, Ready, type Tcb } from './tcb.ts';
+import { AckWish, Ready, runsDry, type Tcb } from './tcb.ts';
 import { type TcpLayer, wake } from './tcp.ts';
 import { retire } from './time-wait.ts';
 import { armRto } from './timers.ts';
@@ -166,10 +166,14 @@ function park(t: Tcb): void {
   t.pieceTail = -1;
 }
 
+/** Octets of room that are worth a program's turn. */
+const LEAST_ROOM = 65_536;
+
 function tellRoom(t: Tcb): void {
   if (!t.wantsRoom || t.orphan || t.user === null || t.closeCode !== 0) return;
   const queued = (t.sndEnd - t.sndUna) | 0;
-  if (queued * 3 > t.sndBuf * 2) return; // Linux: a third is free
+  // Linux: a third is free; here also when only a hole keeps it from that, and soon none is unsent
+  if (queued * 3 > t.sndBuf * 2 && (!runsDry(t) || t.sndBuf - queued < LEAST_ROOM)) return;
   t.wantsRoom = false;
   t.user.writable();
 }

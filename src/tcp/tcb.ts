@@ -265,6 +265,11 @@ export function segments(t: Tcb, octets: number): number {
   return octets <= t.mss ? 1 : Math.ceil(octets / t.mss);
 }
 
+/** What is unsent would not fill half of the window. */
+export function runsDry(t: Tcb): boolean {
+  return ((t.sndEnd - t.sndNxt) | 0) * 2 < t.cwnd * t.mss;
+}
+
 /** RFC 6675's pipe, in segments: what is believed to be in the network. */
 export function inFlight(t: Tcb): number {
   return t.packetsOut - t.sackedOut - t.lostOut + t.retransOut;

@@ -1,7 +1,9 @@
 // When data goes out: Nagle, cork, PSH, and what every segment looks like.
 
 import { describe, expect, test } from 'vitest';
+import { bbr } from '../../src/tcp/congestion/bbr.ts';
 import { runScript } from '../kit/script.ts';
+import { Bulk } from './bulk.ts';
 import { PLAIN } from './openings.ts';
 
 describe('the Nagle algorithm', () => {
@@ -207,5 +209,28 @@ describe('write and send', () => {
     `,
       { config: { tcp: { sndBufInitial: 2000, sndBufMax: 2000 } } },
     );
+  });
+
+  test('a hole that fills the buffer does not let the flow run dry: room is told before (backpressure)', () => {
+    const flow = new Bulk({
+      there: { delayUs: 50_000, rate: 6_250_000, queue: 625_000, loss: 0.05 },
+      controller: bbr,
+      seed: 2,
+      turnUs: [0, 3000],
+    });
+    let dry = 0;
+    let late = 0;
+    flow.until(200); // the handshake
+    for (let ms = 201; ms <= 4000; ms++) {
+      flow.until(ms);
+      const t = flow.socket.tcb;
+      const unsent = (t.sndEnd - t.sndNxt) | 0;
+      const room = t.sndBuf - ((t.sndEnd - t.sndUna) | 0);
+      if (t.packetsOut > 0 && unsent < t.mss && room >= 65_536) dry++;
+      if (t.packetsOut > 0 && room * 3 < t.sndBuf) late++;
+    }
+    expect(dry).toBe(0);
+    // the hole was there: less than a third was free
+    expect(late).toBeGreaterThan(1000);
   });
 });
