@@ -140,6 +140,15 @@ export class RangeList {
     if (this.#size > 0 && (((this.#starts[0] as number) - s) | 0) < 0) this.#starts[0] = s;
   }
 
+  /** Forgets everything from `s` on, cutting a range that straddles it. */
+  dropFrom(s: number): void {
+    while (this.#size > 0 && (((this.#starts[this.#size - 1] as number) - s) | 0) >= 0) {
+      this.#size--;
+    }
+    const last = this.#size - 1;
+    if (last >= 0 && (((this.#ends[last] as number) - s) | 0) > 0) this.#ends[last] = s;
+  }
+
   /** Forgets the highest range and answers how many octets it held. */
   dropLast(): number {
     if (this.#size === 0) return 0;

@@ -104,6 +104,7 @@ const TCP: TcpConfig = {
   finAckAtOnce: true, // RFC 9293 §3.8.6.3 lets it wait; Linux does
   hurriedAcks: false, // Linux tcp_cleanup_rbuf
   wholeSegments: false, // RFC 9293 §3.10.7.4 trims to the window; Linux tcp_sequence
+  strictEmbryos: false, // RFC 9293 §3.10.7.4: the sequence first; Linux tcp_check_req
   synLinear: 0, // RFC 6298 §5.5; Linux tcp_syn_linear_timeouts 4
   rstPerSecond: 5000, // answers to segments without a connection
   ofoMaxRanges: 1024, // out-of-order ranges of one connection

@@ -30,6 +30,7 @@ export const profiles = {
       finAckAtOnce: false, // tcp_fin
       hurriedAcks: true, // tcp_cleanup_rbuf
       wholeSegments: true, // tcp_sequence
+      strictEmbryos: true, // tcp_check_req
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

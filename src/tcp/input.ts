@@ -129,6 +129,10 @@ function synchronizedSegment(t: Tcb, rx: Rx): Verdict {
   const layer = t.layer;
   const flags = rx.segFlags;
   const reset = (flags & Flag.RST) !== 0;
+  const strict = isStrictEmbryo(t);
+  if (strict && !reset && (flags & Flag.ACK) !== 0 && rx.segAck !== ((t.iss + 1) | 0)) {
+    return refuse(layer, rx, Drop.TCP_INVALID_ACK_SEQUENCE);
+  }
   // RFC 7323 §5.3 R1: PAWS comes before the sequence check; RST is exempt
   const o = layer.options;
   if (t.tsOk && !reset) {
@@ -148,7 +152,9 @@ function synchronizedSegment(t: Tcb, rx: Rx): Verdict {
   // second check the RST bit
   if (reset) return takeReset(t, rx);
   // fourth check the SYN bit: RFC 5961 §4.2 in synchronized states
-  if ((flags & Flag.SYN) !== 0) return takeSyn(t, rx);
+  if ((flags & Flag.SYN) !== 0) {
+    return strict && rx.segSeq !== t.irs ? refuseEmbryo(t, rx) : takeSyn(t, rx);
+  }
   // fifth check the ACK field
   if ((flags & Flag.ACK) === 0) return drop(layer.ip, rx, Drop.TCP_FLAGS);
   const result = acceptableAck(t, rx.segAck);
@@ -219,11 +225,6 @@ function acceptable(t: Tcb, rx: Rx): boolean {
 function unacceptable(t: Tcb, rx: Rx, reset: boolean): Verdict {
   const ip = t.layer.ip;
   if (reset) return drop(ip, rx, Drop.TCP_INVALID_SEQUENCE);
-  if (isRetransmittedSyn(t, rx) && (rx.segFlags & Flag.ACK) === 0) {
-    // our SYN-ACK was lost: again, without counting a timeout
-    resendSynAck(t);
-    return drop(ip, rx, Drop.TCP_OLD_DATA);
-  }
   // SYN in a synchronized state: RFC 5961 §4, wherever it lies
   if ((rx.segFlags & Flag.SYN) !== 0) return takeSyn(t, rx);
   const end = (rx.segSeq + rx.segLen) | 0;
@@ -250,6 +251,22 @@ function useOldAck(t: Tcb, rx: Rx): void {
   }
 }
 
+/**
+ * Linux's tcp_check_req: what does not acknowledge the SYN-ACK is refused before its number is
+ * looked at, and a SYN anywhere in the window ends the attempt. The RFC's way is the default.
+ */
+function isStrictEmbryo(t: Tcb): boolean {
+  if (t.state !== State.SYN_RCVD || !t.layer.config.strictEmbryos) return false;
+  return t.listener >= 0 && !t.fastOpened;
+}
+
+function refuseEmbryo(t: Tcb, rx: Rx): Verdict {
+  count(t.layer.ip, Ctr.TcpAttemptFails);
+  const verdict = refuse(t.layer, rx, Drop.TCP_INVALID_SYN);
+  destroy(t, Code.ECONNRESET);
+  return verdict;
+}
+
 /** RFC 5961 §3.2: exactly at RCV.NXT resets; elsewhere in the window it is challenged. */
 function takeReset(t: Tcb, rx: Rx): Verdict {
   const ip = t.layer.ip;
@@ -270,6 +287,11 @@ function takeReset(t: Tcb, rx: Rx): Verdict {
 }
 
 function takeSyn(t: Tcb, rx: Rx): Verdict {
+  if (isRetransmittedSyn(t, rx) && (rx.segFlags & Flag.ACK) === 0) {
+    // our SYN-ACK was lost: again, without counting a timeout (its text comes again, too)
+    resendSynAck(t);
+    return drop(t.layer.ip, rx, Drop.TCP_OLD_DATA);
+  }
   if (t.state === State.SYN_RCVD && rx.segSeq === t.irs && t.listener < 0) {
     // the other half of a simultaneous open: SYN-ACK for a SYN that we know (RFC 9293 figure 8)
     if ((rx.segFlags & Flag.ACK) !== 0 && rx.segAck === t.sndNxt) return establishCrossed(t, rx);

@@ -288,13 +288,13 @@ function noteFin(t: Tcb, at: number): void {
   if (t.finKnown) return;
   t.finKnown = true;
   t.finSeq = at;
+  if (t.ofo !== null) t.ofo.dropFrom(at); // what lies behind it is no part of the stream
 }
 
 /** The FIN counts when everything before it has arrived. */
 function takeFin(t: Tcb): void {
   if (!t.finKnown || t.finReceived || t.rcvNxt !== t.finSeq) return;
   t.finReceived = true;
-  if (t.ofo !== null) t.ofo.clear(); // octets behind the end of the stream are nobody's
   t.rcvNxt = (t.rcvNxt + 1) | 0;
   const lazy = t.state === State.ESTABLISHED && !t.layer.config.finAckAtOnce;
   if (lazy) {

@@ -47,7 +47,10 @@ export function retransmit(t: Tcb, i: number, quota: number, probe = false): num
   // SHLD-16: inside the window only, except the first octets when it has shrunk to nothing
   const usable = seq.diff(t.sndUna + t.sndWnd, start);
   if (usable <= 0 && start !== t.sndUna) return -1;
-  const most = Math.min(Math.max(usable, Math.min(t.mss, len)), quota * t.mss, superMax(t));
+  // what the window has become, in whole segments when it has room for one
+  let room = usable > 0 ? usable : t.mss;
+  if (room < len && room > t.mss) room -= room % t.mss;
+  const most = Math.min(room, quota * t.mss, superMax(t));
   let withFin = fin;
   if (len > most) {
     splitRecord(t, i, (start + most) | 0);

@@ -70,6 +70,8 @@ export interface TcpConfig {
   hurriedAcks: boolean;
   /** A segment beyond the window counts whole when nothing is unread, else not at all. */
   wholeSegments: boolean;
+  /** A SYN-RECEIVED connection answers a wrong ACK with RST before all else, and a SYN ends it. */
+  strictEmbryos: boolean;
   /** So many SYNs are repeated after the initial timeout each, and the timeout doubles behind. */
   synLinear: number;
   rstPerSecond: number;

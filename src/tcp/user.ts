@@ -196,7 +196,9 @@ export function abort(t: Tcb, code: number): void {
     destroy(t, code);
     return;
   }
-  sendReset(t);
+  // RFC 9293 §3.10.5: both ends have said their last; Linux, too, resets only what was not sent yet
+  const over = t.state === State.CLOSING || t.state === State.LAST_ACK;
+  if (!over || !t.finSent || unread(t) > 0) sendReset(t);
   fail(t, code);
 }
 

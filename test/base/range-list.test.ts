@@ -101,6 +101,17 @@ describe('range lists', () => {
     expect(list.insert(50, 60)).toBe(1);
   });
 
+  test('dropFrom forgets what lies behind a number and cuts what lies on both sides of it', () => {
+    const list = new RangeList(8);
+    for (const start of [-20, 0, 20, 40]) list.insert(start, start + 10);
+    list.dropFrom(25);
+    expect([list.size, list.start(2), list.end(2)]).toEqual([3, 20, 25]);
+    list.dropFrom(0);
+    expect([list.size, list.start(0), list.end(0)]).toEqual([1, -20, -10]);
+    list.dropFrom(-100);
+    expect(list.size).toBe(0);
+  });
+
   test('dropLast forgets the highest range and says how much that was', () => {
     const list = new RangeList(8);
     list.insert(-10, 5);

@@ -24,6 +24,7 @@ interface Allowed {
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
+const URG = 32;
 const PURE_ACK = /^> \. -?\d+:-?\d+\(0\) ack -?\d+( shut)?( TS)?( sack -?\d+:-?\d+)*$/;
 const DATA = /^> F?\.U? -?\d+:-?\d+\([1-9]\d*\)/;
 
@@ -63,6 +64,11 @@ function withoutSeq(packets: readonly string[]): string {
   return packets.map((p) => p.replace(/ (-?\d+):\1\(0\)/, '')).join('\n');
 }
 
+/** Neither blocks nor the own number of empty segments. */
+function bare(packets: readonly string[]): string {
+  return withoutSeq(withoutBlocks(packets).split('\n'));
+}
+
 /** Blocks behind the first in any order. */
 function sortedBlocks(packets: readonly string[]): string {
   return packets
@@ -77,6 +83,24 @@ function sortedBlocks(packets: readonly string[]): string {
 function came(d: Seen, flags: number): boolean {
   const packets = [...d.before, d.step].filter((s) => 'flags' in s);
   return packets.some((s) => (s.flags & flags) !== 0 && (flags !== SYN || s.flags === SYN));
+}
+
+/** Does the peer say two things about where its stream ends? */
+function contradictsItself(d: Seen): boolean {
+  const packets = [...d.before, d.step].filter((s) => 'flags' in s);
+  const ends = packets.filter((s) => (s.flags & FIN) !== 0).map((s) => s.seq + s.len);
+  const first = Math.min(...ends);
+  return ends.some((e) => e !== first) || packets.some((s) => s.len > 0 && s.seq + s.len > first);
+}
+
+function withoutData(packets: readonly string[]): boolean {
+  return !packets.some((p) => DATA.test(p));
+}
+
+/** Number and length of the first segment with data. */
+function firstData(packets: readonly string[]): [number, number] {
+  const at = /^> \S+ (-?\d+):-?\d+\((\d+)\)/.exec(dataOf(packets)[0] ?? '');
+  return at === null ? [Number.NaN, 0] : [Number(at[1]), Number(at[2])];
 }
 
 function onlyWeAcknowledge(d: Seen): boolean {
@@ -148,28 +172,17 @@ const ALLOWED: readonly Allowed[] = [
       d.packet !== null && d.packet.ack < 1 && pureAcks(d.kernel.packets) && sameAnswer(d),
   },
   {
-    reason:
-      'in SYN-RECEIVED the sequence number is checked before the ACK, and a SYN is challenged ' +
-      '(RFC 9293 §3.10.7.4, RFC 5961 §4); Linux answers a wrong ACK with RST first',
-    fits: (d) =>
-      d.packet !== null &&
-      !d.before.some((s) => 'verb' in s && s.verb === 'accept') &&
-      d.kernel.packets.every((p) => p.startsWith('> R')) &&
-      pureAcks(d.ours.packets),
-  },
-  {
     reason: "a FIN's number is no octet: it stands in no SACK block (RFC 2018 §3)",
     fits: (d) =>
       d.packet !== null &&
       (d.packet.flags & FIN) !== 0 &&
-      withoutBlocks(d.kernel.packets) === withoutBlocks(d.ours.packets),
+      bare(d.kernel.packets) === bare(d.ours.packets),
   },
   {
-    reason:
-      'a FIN of a socket that was closed carries no SACK blocks: what came out of order was let go',
+    reason: 'a socket that was closed sends no SACK blocks: what came out of order was let go',
     fits: (d) =>
-      d.call !== null &&
-      /^(close|shutdown)$/.test(d.call.verb) &&
+      [...d.before, d.step].some((s) => 'verb' in s && /^(close|shutdown)$/.test(s.verb)) &&
+      sameAnswer(d) &&
       withoutBlocks(d.kernel.packets) === withoutBlocks(d.ours.packets),
   },
   {
@@ -249,13 +262,64 @@ const ALLOWED: readonly Allowed[] = [
       pureAcks(d.kernel.packets),
   },
   {
-    reason: "octets behind the peer's own FIN are ignored; Linux resets the connection",
+    reason:
+      'a peer that contradicts itself about the end of its stream: the FIN that came first counts, ' +
+      'and octets behind it are ignored; Linux takes what is in order first, or resets',
+    fits: (d) =>
+      d.packet !== null &&
+      contradictsItself(d) &&
+      withoutData(d.kernel.packets) &&
+      withoutData(d.ours.packets),
+  },
+  {
+    reason:
+      'beside data an acknowledgment of its own tells of holes and duplicates: with data it is no ' +
+      'duplicate ACK (RFC 5681 §2)',
     fits: (d) =>
       d.packet !== null &&
       d.packet.len > 0 &&
-      d.before.some((s) => 'flags' in s && (s.flags & FIN) !== 0) &&
-      d.kernel.packets.every((p) => p.startsWith('> R')) &&
-      !d.ours.packets.some((p) => DATA.test(p)),
+      startsWith(d.ours.packets, d.kernel.packets) &&
+      d.kernel.packets.length > 0 &&
+      pureAcks(d.ours.packets.slice(d.kernel.packets.length)),
+  },
+  {
+    reason:
+      'urgent octets are part of the stream, and reading does not stop at them (RFC 6093 §4, ' +
+      'SO_OOBINLINE); Linux takes the octet out and stops in front of it',
+    fits: (d) =>
+      /^(receive|peek)$/.test(d.call?.verb ?? '') &&
+      came(d, URG) &&
+      (d.ours.answer ?? 0) > (d.kernel.answer ?? 0),
+  },
+  {
+    reason:
+      'a small segment is sent again as it was; Linux joins it with the next (RFC 9293 §3.7.4)',
+    fits: (d) => {
+      const [theirs, n] = firstData(d.kernel.packets);
+      const [own, m] = firstData(d.ours.packets);
+      const joined = n > m || /^> F/.test(dataOf(d.kernel.packets)[0] ?? '');
+      return theirs === own && own === d.packet?.ack && d.packet.len === 0 && joined;
+    },
+  },
+  {
+    reason:
+      'SACK in the middle of segments: Linux keeps the cuts it has made, here segments are cut ' +
+      'anew, so that other numbers of them are lost and resent (RFC 6675 §4 counts octets)',
+    fits: (d) =>
+      d.packet?.options.some((o) => o.kind === 'sack') === true &&
+      dataOf(d.kernel.packets)[0] === dataOf(d.ours.packets)[0] &&
+      withoutBlocks(d.kernel.packets) !== withoutBlocks(d.ours.packets),
+  },
+  {
+    reason:
+      'the same window with a newer number is a duplicate ACK (RFC 5681 §2) and lets a new segment ' +
+      'go (RFC 3042); Linux takes it for a window update',
+    fits: (d) =>
+      d.packet !== null &&
+      d.packet.len === 0 &&
+      d.kernel.packets.length === 0 &&
+      d.ours.packets.length === 1 &&
+      !d.before.some((s) => 'flags' in s && s.seq >= (d.packet?.seq ?? 0)),
   },
   {
     reason: 'send() on a socket that is still connecting queues the octets; Linux answers EAGAIN',

@@ -145,6 +145,17 @@ const ROWS: Readonly<Record<string, Row>> = {
     standard: '+0 > . 1:1(0) ack 8761',
     linux: '+0 > . 1:1(0) ack 12001',
   },
+  strictEmbryos: {
+    begin: `
+      0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+      +0 bind(3, ..., ...) = 0
+      +0 listen(3, 1) = 0
+      +0 < S 0:0(0) win 32792 <mss 1000>
+      +0 > S. 0:0(0) ack 1 <mss 1460>
+      +.1 < . 200000:200000(0) ack 9 win 257\n`,
+    standard: '+0 > . 1:1(0) ack 1',
+    linux: '+0 > R 9:9(0)',
+  },
   synLinear: {
     begin: `${CONNECT}+1 > S 0:0(0) <...>\n`,
     standard: '+2 > S 0:0(0) <...>',

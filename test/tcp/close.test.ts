@@ -262,6 +262,28 @@ describe('the program', () => {
     },
   );
 
+  test.each(SYNCHRONIZED.filter(({ state }) => state === 'CLOSING' || state === 'LAST-ACK'))(
+    'abort in $state says nothing: everything has been said (RFC 9293 §3.10.5)',
+    ({ script }) => {
+      runScript(`${script}
+      +0 abort
+      +0 expect closed ECONNABORTED
+      +5 > nothing
+    `);
+    },
+  );
+
+  test('abort in LAST-ACK with octets that have not left sends RST (RFC 9293 §3.10.5)', () => {
+    runScript(`${PLAIN}
+      +0 < F. 1:1(0) ack 1 win 0
+      +0 > . 1:1(0) ack 2
+      +0 write(300)
+      +0 shutdown
+      +0 abort
+      +0 > R. 1:1(0) ack 2
+    `);
+  });
+
   test('a RST that carries text is as good as any (RFC 9293 SHLD-2)', () => {
     runScript(`${PLAIN}
       +0 < R. 1:31(30) ack 1 win 0

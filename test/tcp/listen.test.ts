@@ -94,6 +94,34 @@ describe('LISTEN', () => {
     `);
   });
 
+  test('also when it carries text this time (RFC 9293 §3.10.7.4)', () => {
+    runScript(`
+      0 listen 80
+      0 < S 0:0(0) win 65535 <mss 1000>
+      +0 > S. 0:0(0) ack 1 <mss 1460>
+      +.5 < S 0:100(100) win 65535 <mss 1000>
+      +0 > S. 0:0(0) ack 1 <mss 1460>
+      +.1 < P. 1:101(100) ack 1 win 65535
+      +0~+.2 > . 1:1(0) ack 101
+      +0 expect data 100
+    `);
+  });
+
+  test('with strictEmbryos another SYN in the window ends SYN-RECEIVED with a RST (Linux tcp_check_req)', () => {
+    runScript(
+      `
+      0 listen 80
+      0 < S 0:0(0) win 65535 <mss 1000>
+      +0 > S. 0:0(0) ack 1 <mss 1460>
+      +.1 < S 5:5(0) win 65535 <mss 1000>
+      +0 forget
+      +.1 < . 1:1(0) ack 1 win 65535
+      +0 > R 1:1(0)
+    `,
+      { config: { tcp: { strictEmbryos: true } } },
+    );
+  });
+
   test('a wrong ACK in SYN-RECEIVED is answered by RST and changes nothing (RFC 9293 §3.10.7.4)', () => {
     runScript(`
       0 listen 80

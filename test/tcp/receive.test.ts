@@ -368,6 +368,17 @@ describe('overlapping octets that differ', () => {
   });
 });
 
+test('octets that came out of order behind what turns out to be the end are no part of the stream', () => {
+  runScript(`${PLAIN}
+    +0 < . 1001:2001(1000) ack 1 win 65535
+    +0 > . 1:1(0) ack 1
+    +.1 < F. 1:501(500) ack 1 win 65535
+    +0 > . 1:1(0) ack 502
+    +0 expect data 500
+    +0 expect state CLOSE-WAIT
+  `);
+});
+
 test('a segment ahead for which there is no place is answered by a duplicate ACK (RFC 5681 §4.2)', () => {
   const bench = runScript(
     `${PLAIN}

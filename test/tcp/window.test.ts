@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { runScript } from '../kit/script.ts';
 import type { ScriptBench } from '../kit/script-bench.ts';
-import { PLAIN, packet } from './openings.ts';
+import { PLAIN, packet, SACK } from './openings.ts';
 
 const withWindow = (win: number): string => `
   0 listen 80
@@ -72,6 +72,32 @@ describe('the sender', () => {
       +0 > [P]. 6001:7001(1000) ack 1
       +0 > P. 7001:8001(1000) ack 1
     `);
+  });
+
+  test('what is sent again stays inside a window that has shrunk, in whole segments when one has room (RFC 9293 SHLD-16)', () => {
+    const bench = runScript(
+      `${SACK}
+      +0 write(5000)
+      +.05 < P. 1:2(1) ack 1 win 65535
+      +0 forget
+      +.1 < . 2:2(0) ack 1 win 1500 <sack 2001:5001>
+      +0 > . 1:1001(1000) ack 2
+      +0 > . 1001:1501(500) ack 2
+    `,
+      { allowLeftover: true },
+    );
+    expect(bench.stack.counters.get('TcpRetransSegs')).toBe(2);
+    runScript(
+      `${SACK}
+      +0 write(1000)
+      +0 > P. 1:1001(1000) ack 1
+      +.05 < P. 1:2(1) ack 1 win 65535
+      +0 > . 1001:1001(0) ack 2
+      +.01 < . 2:2(0) ack 1 win 100
+      +0~+.6 > . 1:101(100) ack 2
+    `,
+      { allowLeftover: true },
+    );
   });
 
   test('a window taken back to zero is probed, and octets beyond it are no reason to give up (RFC 9293 MUST-35, SHLD-17)', () => {
