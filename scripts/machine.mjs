@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -157,11 +157,27 @@ export function install(wanted) {
   const patience = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
   const args = ['install', '-y', '-q', '--no-install-recommends', ...patience, ...packages];
   const bounds = { env, timeoutMs: 900_000, quiet: true };
+  const allowDaemons = forbidDaemons();
   if (run('apt-get', args, bounds) !== 0) {
     run('apt-get', ['update', '-q', ...patience], bounds);
     run('apt-get', args, bounds);
   }
+  allowDaemons();
   return missing();
+}
+
+const POLICY = '/usr/sbin/policy-rc.d';
+
+/**
+ * Debian starts the daemon of a package when it installs it, unless this policy says no: a test
+ * needs the program only, in a namespace. Answers what takes the policy away again.
+ */
+function forbidDaemons() {
+  if (existsSync(POLICY)) return () => {};
+  const allow = () => rmSync(POLICY, { force: true });
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  process.once('exit', allow);
+  return allow;
 }
 
 /** Every file below the given files and folders, sorted, as paths relative to the root. */

@@ -20,6 +20,7 @@ export const TEST_TOOLS = {
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
   lftp: 'lftp',
+  scp: 'openssh-client',
   // without libnet-ssleay-perl swaks has no TLS
   swaks: 'swaks libnet-ssleay-perl',
 };
@@ -27,6 +28,7 @@ export const TEST_TOOLS = {
 /** Programs of `npm run test:interop` beyond those: heavy, or daemons. */
 export const INTEROP_TOOLS = {
   aria2c: 'aria2',
+  nginx: 'nginx',
 };
 
 /** Removes namespaces whose maker is dead; answers how many. */

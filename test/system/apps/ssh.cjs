@@ -32,6 +32,11 @@ function serveFiles(sftp) {
     open.set(made++, entry);
     return handle;
   };
+  // scp asks for an exit code, which ssh2 has no public word for here.
+  sftp.on('end', () => {
+    sftp._protocol.exitStatus(sftp.outgoing.id, 0);
+    sftp.end();
+  });
   const done = (id) => (error) => sftp.status(id, error ? STATUS_CODE.FAILURE : STATUS_CODE.OK);
   const stat = (id, name) => {
     fs.stat(path(name), (error, found) => {
@@ -56,12 +61,11 @@ function serveFiles(sftp) {
     });
   });
   sftp.on('READ', (id, handle, at, length) => {
+    // In order, as sshd does: OpenSSH 9.2 cuts a file where answers overtake one another.
     const to = Buffer.alloc(length);
-    fs.read(open.get(number(handle)).fd, to, 0, length, at, (error, n) => {
-      if (error) done(id)(error);
-      else if (n === 0) sftp.status(id, STATUS_CODE.EOF);
-      else sftp.data(id, to.subarray(0, n));
-    });
+    const n = fs.readSync(open.get(number(handle)).fd, to, 0, length, at);
+    if (n === 0) sftp.status(id, STATUS_CODE.EOF);
+    else sftp.data(id, to.subarray(0, n));
   });
   sftp.on('WRITE', (id, handle, at, data) => {
     fs.write(open.get(number(handle)).fd, data, 0, data.length, at, done(id));
