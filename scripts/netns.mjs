@@ -29,6 +29,7 @@ export const TEST_TOOLS = {
 export const INTEROP_TOOLS = {
   aria2c: 'aria2',
   nginx: 'nginx',
+  chromium: 'chromium',
 };
 
 /** Removes namespaces whose maker is dead; answers how many. */
