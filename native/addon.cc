@@ -1,9 +1,12 @@
-// What the addon exports: the class Device, the vectorised sum, and the monotonic clock.
+// What the addon exports: the class Device, the vectorised sum, the monotonic clock, and the load
+// generator of `portside bench`.
 #include <napi.h>
 #include <sys/socket.h>
 
+#include "blocks.h"
 #include "checksum.h"
 #include "device.h"
+#include "load-api.h"
 #include "pump.h"
 
 namespace {
@@ -56,11 +59,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("sum", f);
   napi_create_function(env, "nowUs", NAPI_AUTO_LENGTH, nowUs, nullptr, &f);
   exports.Set("nowUs", f);
+  napi_create_function(env, "block", NAPI_AUTO_LENGTH, portside::takeBlock, nullptr, &f);
+  exports.Set("block", f);
   exports.Set("sumVariant", portside::sumVariant());
   exports.Set("rxRoom", Napi::Number::New(env, portside::RX_ROOM));
   exports.Set("rxStride", Napi::Number::New(env, portside::RX_STRIDE));
   exports.Set("txStride", Napi::Number::New(env, portside::TX_STRIDE));
   exports.Set("maxPieces", Napi::Number::New(env, portside::MAX_PIECES));
+  exports.Set("load", Napi::Function::New(env, portside::load, "load"));
   exports.Set("Device", portside::Device::define(env));
   return exports;
 }

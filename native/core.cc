@@ -1,6 +1,8 @@
 // The event loop's side of a device.
 #include "core.h"
 
+#include <sched.h>
+
 #include <cerrno>
 #include <cstdlib>
 
@@ -24,6 +26,13 @@ void dropRef(napi_env env, napi_ref& ref) {
 }
 
 uv_handle_t* asHandle(uv_poll_t* poll) { return reinterpret_cast<uv_handle_t*>(poll); }
+uv_handle_t* asHandle(uv_idle_t* idle) { return reinterpret_cast<uv_handle_t*>(idle); }
+
+/** With one processor whoever is to send the next packet does not run while we ask for it. */
+bool hasOneProcessor() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < 2;
+}
 }  // namespace
 
 Failure Core::open(const OpenOptions& options) {
@@ -40,11 +49,26 @@ Failure Core::open(const OpenOptions& options) {
     return fail(-err, "uv_poll_init");
   }
   poll_ = poll;
-  uv_handle_set_data(asHandle(poll_), new std::shared_ptr<Core>(shared_from_this()));
-  uv_unref(asHandle(poll_));
+  adopt(asHandle(poll_));
+  uv_idle_t* idle = static_cast<uv_idle_t*>(std::calloc(1, uv_handle_size(UV_IDLE)));
+  if (idle != nullptr && uv_idle_init(loop, idle) == 0) {
+    idle_ = idle;
+    adopt(asHandle(idle_));
+  } else {
+    std::free(idle);
+  }
   napi_add_async_cleanup_hook(env_, onEnvironmentEnd, this, &hook_);
   return ok();
 }
+
+/** The handle is ours: it keeps this object until it is closed, and does not keep the loop. */
+void Core::adopt(uv_handle_t* handle) {
+  uv_handle_set_data(handle, new std::shared_ptr<Core>(shared_from_this()));
+  uv_unref(handle);
+  openHandles_++;
+}
+
+void Core::setBusyPoll(double us) { busy_.setLimit(hasOneProcessor() ? 0 : us); }
 
 Failure Core::start(napi_value slab, napi_value meta, napi_value callback) {
   stop();
@@ -66,6 +90,7 @@ Failure Core::start(napi_value slab, napi_value meta, napi_value callback) {
 void Core::stop() {
   if (polling_) uv_poll_stop(poll_);
   polling_ = false;
+  spin(false);
   release();
 }
 
@@ -82,16 +107,20 @@ void Core::close() {
   closing_ = true;
   stop();
   uv_close(asHandle(poll_), onClosed);
+  if (idle_ != nullptr) uv_close(asHandle(idle_), onClosed);
   device_.close();  // after the loop has forgotten the descriptor
 }
 
 void Core::onClosed(uv_handle_t* handle) {
   auto* holder = static_cast<std::shared_ptr<Core>*>(uv_handle_get_data(handle));
-  if ((*holder)->hook_ != nullptr) napi_remove_async_cleanup_hook((*holder)->hook_);
-  (*holder)->hook_ = nullptr;
-  (*holder)->poll_ = nullptr;
+  const std::shared_ptr<Core> core = *holder;
   delete holder;
   std::free(handle);
+  if (--core->openHandles_ > 0) return;
+  if (core->hook_ != nullptr) napi_remove_async_cleanup_hook(core->hook_);
+  core->hook_ = nullptr;
+  core->poll_ = nullptr;
+  core->idle_ = nullptr;
 }
 
 /** Removing the hook, in onClosed, is what lets the environment end. */
@@ -136,10 +165,39 @@ void Core::onPoll(uv_poll_t* handle, int status, int) {
   core->readable(status);
 }
 
-void Core::readable(int status) {
+int Core::rounds() {
+  int total = 0;
   for (int i = 0; i < MAX_ROUNDS; i++) {
-    if (!round()) break;
+    int count = 0;
+    const bool more = round(count);
+    total += count;
+    if (!more) break;
   }
+  return total;
+}
+
+void Core::spin(bool on) {
+  if (on == spinning_ || idle_ == nullptr) return;
+  spinning_ = on;
+  if (on) {
+    uv_idle_start(idle_, onIdle);
+  } else {
+    uv_idle_stop(idle_);
+  }
+}
+
+/** Once in each round of the loop, which does not sleep meanwhile: others have their turn too. */
+void Core::onIdle(uv_idle_t* handle) {
+  auto* holder = static_cast<std::shared_ptr<Core>*>(uv_handle_get_data(asHandle(handle)));
+  const std::shared_ptr<Core> core = *holder;
+  const int count = core->polling_ ? core->rounds() : 0;
+  core->stats_.rxPolled += count;
+  if (count > 0) return;
+  if (!core->polling_ || core->busy_.waitedEnough(monotonicUs())) core->spin(false);
+}
+
+void Core::readable(int status) {
+  if (rounds() > 0 && polling_) spin(busy_.hot());
   if (status >= 0) {
     emptyErrors_ = 0;
     return;
@@ -171,7 +229,7 @@ bool Core::resolve(RxRegion& region, RxTable& table) {
   return table.rows != nullptr && table.capacity > 0;
 }
 
-bool Core::round() {
+bool Core::round(int& count) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return false;
   RxRegion region;
@@ -183,7 +241,11 @@ bool Core::round() {
     const RxResult result =
         readBatch({device_.fd(), device_.headerSize(), device_.tap()}, region, table, ring_,
                   stats_);
-    if (result.count > 0) callBack(result.count);
+    count = result.count;
+    if (count > 0) {
+      callBack(count);
+      busy_.quiet(monotonicUs());
+    }
     more = polling_ && judge(result);
   }
   napi_close_handle_scope(env_, scope);
@@ -206,6 +268,7 @@ void Core::lost(int err) {
   if (!polling_) return;
   uv_poll_stop(poll_);
   polling_ = false;
+  spin(false);
   napi_handle_scope scope;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
   callBack(-err);
@@ -217,8 +280,10 @@ void Core::callBack(int32_t count) {
   napi_value global = nullptr;
   napi_value callback = valueOf(env_, callbackRef_);
   if (callback == nullptr || napi_get_global(env_, &global) != napi_ok) return;
+  const double nowUs = monotonicUs();
+  if (count > 0) busy_.came(nowUs);
   napi_create_int32(env_, count, &args[0]);
-  napi_create_double(env_, monotonicUs(), &args[1]);
+  napi_create_double(env_, nowUs, &args[1]);
   napi_value result = nullptr;
   const napi_status status =
       napi_make_callback(env_, async_, global, callback, 2, args, &result);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "busy-poll.h"
 #include "failure.h"
 #include "pump.h"
 #include "tuntap.h"
@@ -30,6 +31,13 @@ class Core : public std::enable_shared_from_this<Core> {
     base_ = base;
     size_ = size;
   }
+  /**
+   * How long after its last packet the loop goes on asking instead of sleeping, µs; 0 = not at all.
+   * Only while packets have come that close behind one another (busy-poll.h).
+   */
+  void setBusyPoll(double us);
+  /** Whether it goes on asking at present. */
+  bool spinning() const { return spinning_; }
   void stop();
   void close();
   void ref(bool on);
@@ -43,12 +51,18 @@ class Core : public std::enable_shared_from_this<Core> {
 
  private:
   static void onPoll(uv_poll_t* handle, int status, int events);
+  static void onIdle(uv_idle_t* handle);
   static void onClosed(uv_handle_t* handle);
   static void onEnvironmentEnd(napi_async_cleanup_hook_handle handle, void* core);
 
+  void adopt(uv_handle_t* handle);
   void readable(int status);
+  /** Rounds until there is nothing left, at most MAX_ROUNDS; how many packets came. */
+  int rounds();
   /** False: the callback has stopped or closed the device, or there is nothing left to do. */
-  bool round();
+  bool round(int& count);
+  /** Keeps asking, or lets the loop sleep. */
+  void spin(bool on);
   bool judge(const RxResult& result);
   void callBack(int32_t count);
   void lost(int err);
@@ -59,7 +73,11 @@ class Core : public std::enable_shared_from_this<Core> {
   Tuntap device_;
   Stats stats_;
   Uring ring_;
+  BusyPoll busy_;
   uv_poll_t* poll_ = nullptr;
+  uv_idle_t* idle_ = nullptr;
+  bool spinning_ = false;
+  int openHandles_ = 0;
   bool polling_ = false;
   bool closing_ = false;
   int emptyErrors_ = 0;

@@ -108,6 +108,7 @@ Device::Device(const CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
     throwFailure(info.Env(), fail(EINVAL, "TUNSETIFF", "a device name has at most 15 octets"));
     return;
   }
+  core_->setBusyPoll(numberOf(info[0].As<Object>().Get("busyPollUs"), 0));
   const Failure f = core_->open(options);
   if (f) throwFailure(info.Env(), f);
 }
@@ -270,6 +271,8 @@ Napi::Value Device::stats(const CallbackInfo& info) {
   o.Set("txFailed", s.txFailed);
   o.Set("txInvalid", s.txInvalid);
   o.Set("rxRinged", s.rxRinged);
+  o.Set("rxPolled", s.rxPolled);
+  o.Set("busyPolling", core_->spinning());
   o.Set("txRinged", s.txRinged);
   o.Set("lastTxErrno", -s.lastTxErrno + 0.0);
   return o;

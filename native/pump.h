@@ -68,6 +68,8 @@ struct Stats {
   double lastTxErrno = 0;
   /** Packets that came and went several to a system call. */
   double rxRinged = 0;
+  /** Packets that were asked for before the loop slept (busy-poll.h). */
+  double rxPolled = 0;
   double txRinged = 0;
 };
 

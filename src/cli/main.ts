@@ -3,6 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { benchCommand, benchLoadCommand } from './bench/command.ts';
+import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
 import { failWith } from './report.ts';
@@ -24,11 +26,15 @@ function program(): Command {
       'after',
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
-  const commands = [upCommand(), demoCommand(), servicesCommand(), buildNativeCommand()];
+  const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
+  commands.push(buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));
   }
+  // Parts of `bench` that run in processes of their own.
+  root.addCommand(benchServeCommand().copyInheritedSettings(root), { hidden: true });
+  root.addCommand(benchLoadCommand().copyInheritedSettings(root), { hidden: true });
   return root;
 }
 

@@ -7,6 +7,7 @@ import { ECHO_PORT, startEcho } from '../services/echo.ts';
 import { IPERF3_PORT, startIperf3 } from '../services/iperf3.ts';
 import type { Service } from '../services/service.ts';
 import { HTTP_PORT, startHttp } from './http.ts';
+import { type Modules, startNetChargen, startNetDiscard, startNetEcho } from './net-services.ts';
 import { cpuTime, nodeTimers } from './timers.ts';
 
 export interface Wanted {
@@ -17,6 +18,8 @@ export interface Wanted {
   readonly http: boolean | string;
   /** False: none; a number: that port. */
   readonly iperf3: false | number;
+  /** Echo, discard and chargen on the core's handles, or on `host.net` and `host.dgram`. */
+  readonly via?: 'core' | 'net';
 }
 
 /** Every port that one of our services may listen on: none of them gets an answer over UDP. */
@@ -32,9 +35,12 @@ export async function startServices(host: Host, wanted: Wanted): Promise<Service
   const own = ownPorts(wanted);
   const started: Service[] = [];
   try {
-    if (wanted.echo) started.push(startEcho(stack, own));
-    if (wanted.discard) started.push(startDiscard(stack));
-    if (wanted.chargen) started.push(startChargen(stack));
+    if (wanted.via === 'net') await startOnNet(host, wanted, started);
+    else {
+      if (wanted.echo) started.push(startEcho(stack, own));
+      if (wanted.discard) started.push(startDiscard(stack));
+      if (wanted.chargen) started.push(startChargen(stack));
+    }
     if (wanted.http !== false) {
       const directory = wanted.http === true ? null : wanted.http;
       started.push(await startHttp(host, { directory }));
@@ -54,6 +60,13 @@ export async function startServices(host: Host, wanted: Wanted): Promise<Service
     closeServices(started);
     throw reason;
   }
+}
+
+async function startOnNet(host: Host, wanted: Wanted, started: Service[]): Promise<void> {
+  const modules = host as unknown as Modules;
+  if (wanted.echo) started.push(await startNetEcho(modules, ownPorts(wanted)));
+  if (wanted.discard) started.push(await startNetDiscard(modules));
+  if (wanted.chargen) started.push(await startNetChargen(modules));
 }
 
 export function closeServices(services: readonly Service[]): void {

@@ -27,6 +27,8 @@ interface Options {
   chargen?: boolean;
   http?: boolean | string;
   iperf3?: boolean | string;
+  via?: string;
+  busyPoll?: string;
   pidfile?: string;
   json?: boolean;
 }
@@ -39,6 +41,7 @@ export interface Plan {
   readonly peer: string;
   readonly mtu: number | undefined;
   readonly netns: string | undefined;
+  readonly busyPollUs: number | undefined;
   readonly wanted: Wanted;
   readonly pidfile: string | undefined;
   readonly json: boolean;
@@ -63,6 +66,8 @@ export function upCommand(): Command {
     .option('--chargen', 'chargen, port 19, TCP: an endless source')
     .option('--http [DIR]', 'HTTP, port 80: files of DIR, or /bytes/N and hello, world')
     .option('--iperf3 [PORT]', `iperf3 server (default port ${IPERF3_PORT})`)
+    .option('--via <core|net>', "echo, discard and chargen on the core's handles, or on net, dgram")
+    .option('--busy-poll <US>', 'ask on for so many µs before sleeping; 0: never (default: 50)')
     .option('--pidfile <F>', 'write the process id into F once ready; F is removed at the end')
     .option('--json', 'print one JSON object a line')
     .usage('[NAME] ADDR/PREFIX [options]')
@@ -107,6 +112,7 @@ export function plan(
     peer,
     mtu: options.mtu === undefined ? undefined : parseMtu(options.mtu),
     netns: options.netns === undefined ? undefined : parseNetns(options.netns),
+    busyPollUs: options.busyPoll === undefined ? undefined : parseBusyPoll(options.busyPoll),
     wanted: wantedOf(options),
     pidfile: options.pidfile,
     json: options.json === true,
@@ -122,6 +128,14 @@ function parseMtu(text: string): number {
   return mtu;
 }
 
+function parseBusyPoll(text: string): number {
+  const us = /^\d{1,6}$/.test(text) ? Number(text) : -1;
+  if (us < 0 || us > 10_000) {
+    throw new UsageError(`--busy-poll: '${text}' is not a number from 0 to 10000`);
+  }
+  return us;
+}
+
 function parseNetns(text: string): string {
   if (!/^[\w.+-]{1,200}$/.test(text) || text === '.' || text === '..') {
     throw new UsageError(`--netns: '${text}' is not a name for a network namespace`);
@@ -133,8 +147,12 @@ function wantedOf(options: Options): Wanted {
   if (typeof options.http === 'string' && !isDirectory(options.http)) {
     throw new UsageError(`--http: '${options.http}' is not a directory`);
   }
-  const { iperf3 } = options;
+  const { iperf3, via } = options;
+  if (via !== undefined && via !== 'core' && via !== 'net') {
+    throw new UsageError(`--via: '${via}' is neither core nor net`);
+  }
   return {
+    via: via ?? 'core',
     echo: options.echo === true,
     discard: options.discard === true,
     chargen: options.chargen === true,
@@ -183,10 +201,14 @@ async function run(wish: Plan): Promise<void> {
 }
 
 export function openHost(
-  wish: Pick<Plan, 'name' | 'addresses' | 'own' | 'peer' | 'mtu' | 'netns'>,
+  wish: Pick<Plan, 'name' | 'addresses' | 'own' | 'peer' | 'mtu' | 'netns'> & Partial<Plan>,
 ): Promise<Host> {
   return createHost({
-    tun: { name: wish.name, ...(wish.netns === undefined ? {} : { netns: wish.netns }) },
+    tun: {
+      name: wish.name,
+      ...(wish.netns === undefined ? {} : { netns: wish.netns }),
+      ...(wish.busyPollUs === undefined ? {} : { busyPollUs: wish.busyPollUs }),
+    },
     addresses: [...wish.addresses, ...wish.own.map((prefix) => ({ prefix, own: 'all' as const }))],
     peer: wish.peer,
     // The other end of the wire is a router: whoever it brings to us gets an answer.

@@ -19,6 +19,8 @@ export interface NativeOptions {
   multiQueue?: boolean;
   /** TUN_F_* bits that are wanted. */
   offloads?: number;
+  /** µs to go on asking for packets before the event loop sleeps; 0: none (busy-poll.h). */
+  busyPollUs?: number;
 }
 
 export interface NativeInfo {
@@ -58,6 +60,9 @@ export interface DeviceStats {
   readonly txInvalid: number;
   /** Packets that came and went several to a system call (io_uring). */
   readonly rxRinged: number;
+  /** Packets that were asked for before the event loop slept, and whether it is asked just now. */
+  readonly rxPolled: number;
+  readonly busyPolling: boolean;
   readonly txRinged: number;
   readonly lastTxErrno: number;
 }
@@ -93,10 +98,41 @@ export interface NativeDevice {
 /** dst, prefix, gateway, source, metric. */
 export type NativeRoute = [string, number, string?, string?, number?];
 
+/** What `load` is asked for (native/load.h). */
+export interface LoadOptions {
+  readonly mode: 'send' | 'recv' | 'rr' | 'http' | 'crr' | 'udp-echo' | 'udp-in' | 'udp-out';
+  readonly host: string;
+  readonly port: number;
+  readonly connections?: number;
+  readonly size?: number;
+  readonly seconds?: number;
+  readonly warm?: number;
+}
+
+export interface LoadFigures {
+  /** Answers, connections or datagrams. */
+  readonly operations: number;
+  readonly octets: number;
+  readonly seconds: number;
+  readonly failed: number;
+  readonly retransmits: number;
+  readonly cpuSeconds: number;
+  readonly p50Us: number;
+  readonly p90Us: number;
+  readonly p99Us: number;
+}
+
 export interface Addon {
   readonly Device: new (options: NativeOptions) => NativeDevice;
   /** `sum` of wire/checksum.ts, vectorised. */
   sum(u8: Uint8Array, off: number, len: number, initial: number): number;
+  /**
+   * 64 KiB that come back to a pool when nobody sees them any more, with whatever lies in them;
+   * undefined where V8 takes no memory from outside.
+   */
+  block(): ArrayBuffer | undefined;
+  /** Loads the kernel's sockets for a time; nothing else happens in this thread meanwhile. */
+  load(options: LoadOptions): LoadFigures;
   /** CLOCK_MONOTONIC in µs: the clock of `process.hrtime`. */
   nowUs(): number;
   readonly sumVariant: 'avx2' | 'sse2' | 'portable';

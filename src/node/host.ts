@@ -28,6 +28,8 @@ const LOOPBACK_OCTETS = 8 << 20;
 /** Octets of the slab for transmit headers and reassembly. Untouched pages cost nothing. */
 const STACK_OCTETS = 8 << 20;
 const DEFAULT_DEADLINE_MS = 1000;
+/** Longer than a peer on this machine takes for a small answer (docs/performance.md). */
+const BUSY_POLL_US = 50;
 
 export interface CloseOptions {
   /** Time in ms for connections to end in order; then they are reset. Default 1000. */
@@ -260,8 +262,8 @@ function finish(settings: Settings, base: Base, link: Link | null): Host {
 async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
   const { tun, link } = settings;
   if (tun !== null) {
-    const { name, driver, netns, fd } = tun;
-    return openTun({ name, driver, netns, fd });
+    const { name, driver, netns, fd, busyPollUs = BUSY_POLL_US } = tun;
+    return openTun({ name, driver, netns, fd, busyPollUs });
   }
   return makeLink(link, slab);
 }

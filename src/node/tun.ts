@@ -74,6 +74,8 @@ export interface TunOptions {
   multiQueue?: boolean | undefined;
   /** Offloads to ask for; default all. */
   offloads?: readonly Offload[] | undefined;
+  /** µs to ask for packets before the event loop sleeps; default 0 here, 50 in `createHost`. */
+  busyPollUs?: number | undefined;
 }
 
 export interface KernelAddress {
@@ -170,6 +172,7 @@ export class TunLink implements DeviceLink {
         vnetHdr: options.vnetHdr ?? true,
         multiQueue: options.multiQueue ?? false,
         offloads: offloadBits(options.offloads),
+        busyPollUs: options.busyPollUs ?? 0,
         ...(options.fd === undefined ? {} : { fd: options.fd }),
       });
       const info = native.info();

@@ -14,7 +14,15 @@ describe('portside up', () => {
       peer: '10.77.0.1',
       mtu: undefined,
       netns: undefined,
-      wanted: { echo: false, discard: false, chargen: false, http: false, iperf3: false },
+      busyPollUs: undefined,
+      wanted: {
+        via: 'core',
+        echo: false,
+        discard: false,
+        chargen: false,
+        http: false,
+        iperf3: false,
+      },
       pidfile: undefined,
       json: false,
     });
@@ -32,6 +40,8 @@ describe('portside up', () => {
       chargen: true,
       http: true,
       iperf3: '5202',
+      via: 'net',
+      busyPoll: '0',
       pidfile: '/run/x.pid',
       json: true,
     });
@@ -42,7 +52,8 @@ describe('portside up', () => {
       peer: '10.77.0.254',
       mtu: 9000,
       netns: 'lab',
-      wanted: { echo: true, discard: true, chargen: true, http: true, iperf3: 5202 },
+      busyPollUs: 0,
+      wanted: { via: 'net', echo: true, discard: true, chargen: true, http: true, iperf3: 5202 },
       pidfile: '/run/x.pid',
       json: true,
     });

@@ -22,6 +22,8 @@ describe('createHost refuses wrong options before anything is opened', () => {
     ['netns', { tun: { netns: '../x' } }, /tun\.netns/],
     ['driver', { tun: { driver: 'magic' } }, /tun\.driver/],
     ['fd', { tun: { fd: -1 } }, /tun\.fd/],
+    ['busy poll', { tun: { busyPollUs: 10_001 } }, /tun\.busyPollUs/],
+    ['busy poll', { tun: { busyPollUs: -1 } }, /tun\.busyPollUs/],
     ['tun and link', { tun: true, link: () => null }, /together with `tun`/],
     ['link', { link: {} }, /'link' must have a transmit method/],
     ['clock', { clock: { nowUs: () => 0 } }, /'clock' must have the methods nowUs, after/],
