@@ -1,7 +1,7 @@
 // When it pays to ask again instead of sleeping. Waking a process takes 5 to 30 µs, longer than a
 // small answer takes; so after a batch the loop asks for the next one for a while, as NAPI's busy
-// polling does. Only where that has been right several times in a row: one wait in vain, as on a machine
-// whose processors are all busy, and the loop sleeps again.
+// polling does. Only where that has been right several times in a row: one wait in vain, as on a
+// machine whose processors are all busy, and the loop sleeps again.
 #pragma once
 
 namespace portside {
