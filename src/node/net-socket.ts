@@ -14,6 +14,7 @@ import type { Ground } from './ground.ts';
 import { moveTimeout, stopTimeout } from './idle-timer.ts';
 import { begin, connectArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
+import { reachWrapped } from './stream-handle.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 import { addTcpSetters } from './tcp-setters.ts';
 
@@ -252,8 +253,8 @@ export class SocketBody extends net.Socket {
   }
 
   /**
-   * Two things that Node's wrapper around streams (tls, http2) takes for granted of a handle:
-   * 'connect' still comes after the wrapping, and the end of reading does not end writing.
+   * What Node's wrapper around streams (tls, http2) takes for granted of a handle: 'connect' still
+   * comes after the wrapping, the end of reading does not end writing, options reach the socket.
    */
   override once(event: string | symbol, listener: (...args: never[]) => void): this {
     super.once(event as string, listener as () => void);
@@ -265,6 +266,7 @@ export class SocketBody extends net.Socket {
       });
     } else if (event === 'end' && this.readableFlowing === false && calledBy(WRAPPER)) {
       edgeOf(this).wrapped = true;
+      reachWrapped(kEdge);
       // A tick later: the TLSSocket that is being made takes our allowHalfOpen for its own.
       process.nextTick(() => {
         this.allowHalfOpen = true;

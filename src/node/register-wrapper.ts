@@ -3,10 +3,10 @@
 // itself. So it has to connect when the socket beneath does, and to know that one's addresses.
 
 import * as net from 'node:net';
-import { PassThrough } from 'node:stream';
 import * as tls from 'node:tls';
 import { edgeOf } from './adopt.ts';
 import type { Method, Patches } from './patches.ts';
+import { streamInner } from './stream-handle.ts';
 
 interface Wrapper extends net.Socket {
   stream?: net.Socket;
@@ -16,7 +16,7 @@ interface Wrapper extends net.Socket {
 const waiting = new WeakSet<Wrapper>();
 
 export function patchWrapper(patches: Patches): void {
-  const prototype = wrapperPrototype();
+  const prototype = streamInner().wrapper;
   // Node asks the handle for addresses, and a wrapped stream's handle has none.
   for (const name of ['_getpeername', '_getsockname'] as const) {
     patches.add(tls.TLSSocket.prototype, name, { value: addressOf(name, '_parent') });
@@ -80,13 +80,4 @@ function passed(name: 'ref' | 'unref', field: string): Method {
     return this;
   };
   return method as unknown as Method;
-}
-
-/** Its prototype is only to be had from an instance. */
-function wrapperPrototype(): object {
-  const secureContext = tls.createSecureContext({});
-  const socket = new tls.TLSSocket(new PassThrough() as unknown as net.Socket, { secureContext });
-  const { _parentWrap } = (socket as unknown as { _handle: { _parentWrap: object } })._handle;
-  socket.destroy();
-  return Object.getPrototypeOf(_parentWrap);
 }

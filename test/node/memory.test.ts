@@ -4,8 +4,7 @@
 import type * as net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHost, type Host } from '../../src/node/host.ts';
-
-const collect = (globalThis as { gc?: () => void }).gc as () => void;
+import { held, listenersOf, more } from '../kit/held.ts';
 
 let host: Host;
 let port: number;
@@ -35,15 +34,6 @@ async function connections(count: number): Promise<void> {
     });
     await Promise.all(closed);
   }
-}
-
-/** Octets of everything that JavaScript holds. */
-async function held(): Promise<number> {
-  await new Promise((resolve) => setImmediate(resolve));
-  collect();
-  collect();
-  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return heapUsed + Math.max(external, arrayBuffers);
 }
 
 describe('memory', () => {
@@ -79,24 +69,9 @@ describe('memory', () => {
   }, 120_000);
 });
 
-/** What is in `after` more often than in `before`. */
-function more(before: readonly string[], after: readonly string[]): string[] {
-  const left = [...before];
-  return after.filter((name) => {
-    const at = left.indexOf(name);
-    if (at >= 0) left.splice(at, 1);
-    return at < 0 && name !== 'Immediate';
-  });
-}
-
 describe('after host.close()', () => {
   test('no timer, no listener of the process and no socket is left', async () => {
-    const listeners = (): string =>
-      process
-        .eventNames()
-        .map((name) => `${String(name)} ${process.listenerCount(name as string)}`)
-        .sort()
-        .join();
+    const listeners = (): string => listenersOf(process);
     const resources = (): string[] => process.getActiveResourcesInfo();
     const [listenersBefore, resourcesBefore] = [listeners(), resources()];
     const own = await createHost();

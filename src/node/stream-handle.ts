@@ -1,0 +1,72 @@
+// What Node's handle around a stream (JSStream, beneath tls and http2) does for a socket of a
+// host's: `setNoDelay` and `setKeepAlive` reach the socket, as they reach a handle of the kernel's.
+// http2, and ws over tls, turn Nagle's algorithm off that way; with it on, each of their small
+// writes that follows another waits for the peer's delayed acknowledgment (RFC 1122 §4.2.3.4).
+
+import type * as net from 'node:net';
+import { PassThrough } from 'node:stream';
+import * as tls from 'node:tls';
+
+/** Node's JSStreamSocket: a net.Socket whose handle is a JSStream. */
+interface Wrapper extends net.Socket {
+  readonly _handle: object;
+  readonly stream?: net.Socket;
+}
+
+type Handle = Record<PropertyKey, unknown>;
+
+/** Classes that are only to be had from an instance of Node's. */
+interface Inner {
+  /** JSStreamSocket's prototype. */
+  readonly wrapper: object;
+  /** JSStream's. */
+  readonly handle: object;
+  /** Where a handle keeps its JSStreamSocket. */
+  readonly owner: symbol | undefined;
+}
+
+let inner: Inner | null = null;
+let reaches = false;
+
+/** What Node makes around a stream without a handle. */
+export function streamInner(): Inner {
+  if (inner !== null) return inner;
+  const secureContext = tls.createSecureContext({});
+  const socket = new tls.TLSSocket(new PassThrough() as unknown as net.Socket, { secureContext });
+  const { _parentWrap } = (socket as unknown as { _handle: { _parentWrap: Wrapper } })._handle;
+  const handle = _parentWrap._handle;
+  const symbols = Object.getOwnPropertySymbols(handle);
+  inner = {
+    wrapper: Object.getPrototypeOf(_parentWrap) as object,
+    handle: Object.getPrototypeOf(handle) as object,
+    owner: symbols.find((symbol) => symbol.description === 'owner_symbol'),
+  };
+  socket.destroy();
+  return inner;
+}
+
+/** Once for each process, when the first socket of a host's is wrapped: they bear `mark`. */
+export function reachWrapped(mark: symbol): void {
+  if (reaches) return;
+  reaches = true;
+  const { handle, owner } = streamInner();
+  if (owner === undefined) return;
+  /** The host's socket that a handle is around; null around any other stream. */
+  const beneath = (self: Handle): net.Socket | null => {
+    const stream = (self[owner] as Wrapper | null | undefined)?.stream;
+    return stream !== undefined && mark in stream ? stream : null;
+  };
+  add(handle, 'setNoDelay', (self, on) => beneath(self)?.setNoDelay(on as boolean));
+  add(handle, 'setKeepAlive', (self, on, seconds) => {
+    beneath(self)?.setKeepAlive(on as boolean, Number(seconds) * 1000);
+  });
+}
+
+function add(target: object, name: string, act: (self: Handle, ...args: unknown[]) => void): void {
+  if (name in target) return; // a Node that does it by itself
+  const value = function (this: Handle, ...args: unknown[]): number {
+    act(this, ...args);
+    return 0;
+  };
+  Object.defineProperty(target, name, { value, writable: true, configurable: true });
+}
