@@ -11,6 +11,7 @@ import { type Result, runSuite, type Suite } from './suite.ts';
 import { checksum } from './suites/checksum.ts';
 import { copies } from './suites/copies.ts';
 import { datagrams } from './suites/datagrams.ts';
+import { delivery } from './suites/delivery.ts';
 import { flows, ports } from './suites/flows.ts';
 import { headers } from './suites/headers.ts';
 import { sack } from './suites/sack.ts';
@@ -25,6 +26,7 @@ const SUITES: readonly Suite[] = [
   ports,
   timers,
   copies,
+  delivery,
   walk,
   syn,
   datagrams,

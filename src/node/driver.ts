@@ -60,6 +60,10 @@ export class Driver implements DeviceSink {
   #disarmTimer: (() => void) | null = null;
   #armedUs = Infinity;
   #inTurn = false;
+  /** A turn takes in packets and deadlines: what work they make, its drain does. */
+  #gathering = false;
+  /** A polled link may have more. */
+  #pollAgain = false;
   #stopped = false;
   #holds = 0;
   #muted = false;
@@ -100,6 +104,7 @@ export class Driver implements DeviceSink {
       }
       // Not before: what has arrived stops timers that ran out while the process did not run.
       stack.advance(nowUs);
+      this.#gathering = false;
       stack.drain();
       sound = true;
     } finally {
@@ -113,7 +118,7 @@ export class Driver implements DeviceSink {
 
   /** There is something to do: one turn in this round of the event loop, however often called. */
   work(): void {
-    if (this.#immediate !== null || this.#stopped) return;
+    if (this.#gathering || this.#immediate !== null || this.#stopped) return;
     this.#immediate = setImmediate(this.#run);
   }
 
@@ -190,6 +195,8 @@ export class Driver implements DeviceSink {
     try {
       this.stack.advance(this.clock.nowUs());
       for (const link of this.#polled) this.#poll(link);
+      this.#gathering = false;
+      if (this.#pollAgain) this.work();
       this.stack.drain();
       for (const link of this.#polled) link.release();
       sound = true;
@@ -205,17 +212,20 @@ export class Driver implements DeviceSink {
       this.stack.receive(id, link.off, link.len, link.flags, link.gso);
       n++;
     }
-    if (n === POLL_BUDGET) this.work();
+    if (n === POLL_BUDGET) this.#pollAgain = true;
   }
 
   #begin(): void {
     this.#inTurn = true;
+    this.#gathering = true;
+    this.#pollAgain = false;
     this.turns++;
   }
 
   /** A turn that a handler's exception ended is made up for by another one. */
   #end(sound: boolean): void {
     this.#inTurn = false;
+    this.#gathering = false;
     if (this.#stopped) return;
     if (!sound) this.work();
     const next = this.stack.nextDeadline();

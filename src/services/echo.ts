@@ -7,11 +7,12 @@ import type { Stack } from '../stack/stack.ts';
 import { mayAnswer, type Service } from './service.ts';
 
 export const ECHO_PORT = 7;
+const NOTHING = new Uint8Array(0);
 
 export class EchoConnection implements TcpHandler {
   readonly #open: Set<TcpSocket>;
   /** Octets that `send` has not taken yet: [#at, #end) of #rest. Empty when #at === #end. */
-  #rest: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = NOTHING;
   #at = 0;
   #end = 0;
   #finished = false;
@@ -44,7 +45,7 @@ export class EchoConnection implements TcpHandler {
     if (this.#at < this.#end) {
       this.#at += s.send(this.#rest, this.#at, this.#end - this.#at);
       if (this.#at < this.#end) return;
-      this.#rest = new Uint8Array(0);
+      this.#rest = NOTHING;
       this.#at = 0;
       this.#end = 0;
     }
@@ -56,7 +57,7 @@ export class EchoConnection implements TcpHandler {
 
   closed(s: TcpSocket, _code: number): void {
     this.#open.delete(s);
-    this.#rest = new Uint8Array(0);
+    this.#rest = NOTHING;
     this.#at = 0;
     this.#end = 0;
   }

@@ -7,6 +7,8 @@ export const RECORD = 28;
 /** Int32 of one record: what tcb-numbers.ts names. */
 export const INTS = 32;
 const PER_CHUNK = 64;
+/** Records of closed connections in one piece of memory: whoever keeps one keeps so many. */
+const PER_GRAVE = 16;
 
 export class Chunk {
   readonly times: Float64Array;
@@ -23,6 +25,7 @@ export class Chunk {
 /** The chunks of one layer. */
 export class Chunks {
   readonly #chunks: (Chunk | null)[] = [];
+  #grave = new Chunk(PER_GRAVE);
 
   /** The chunk of a slot that is going to be used. */
   enter(slot: number): Chunk {
@@ -40,6 +43,16 @@ export class Chunks {
     const chunk = this.#chunks[i];
     if (chunk === null || chunk === undefined) return;
     if (--chunk.used === 0) this.#chunks[i] = null;
+  }
+
+  /**
+   * A chunk with room for one more connection that has left its slot; `used - 1` is its record.
+   * Arrays of its own for each would cost more than all the rest of a connection's end.
+   */
+  bury(): Chunk {
+    if (this.#grave.used === PER_GRAVE) this.#grave = new Chunk(PER_GRAVE);
+    this.#grave.used++;
+    return this.#grave;
   }
 
   /** Octets of all chunks. */

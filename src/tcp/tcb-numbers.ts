@@ -23,12 +23,16 @@ export class TcbNumbers extends TcbTimes {
     this.ecnMode = -1;
   }
 
-  /** The slot goes to another connection: what is still asked for is read from copies. */
-  detach(): void {
-    this.times = this.times.slice(this.at, this.at + RECORD); // cold
-    this.at = 0;
-    this.ints = this.ints.slice(this.intAt, this.intAt + INTS); // cold
-    this.intAt = 0;
+  /** The slot goes to another connection: what is still asked for is read from a copy in `to`. */
+  detach(to: Chunk): void {
+    const record = to.used - 1;
+    const { times, at, ints, intAt } = this;
+    for (let i = 0; i < RECORD; i++) to.times[record * RECORD + i] = times[at + i] as number;
+    for (let i = 0; i < INTS; i++) to.ints[record * INTS + i] = ints[intAt + i] as number;
+    this.times = to.times;
+    this.at = record * RECORD;
+    this.ints = to.ints;
+    this.intAt = record * INTS;
   }
 
   /** Last ICMP error that did not end the connection. */

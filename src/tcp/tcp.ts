@@ -214,7 +214,7 @@ export function allocate(tcp: TcpLayer): Tcb | null {
 /** The slot is free again; the control block stays readable for whoever still holds it. */
 export function vacate(t: Tcb): void {
   const tcp = t.layer;
-  t.detach();
+  t.detach(tcp.chunks.bury());
   tcp.chunks.leave(t.slot);
   tcp.connections[t.slot] = null;
   tcp.freeSlots.push(t.slot);

@@ -109,6 +109,31 @@ describe('a batch of a device', () => {
     expect(device.log).toEqual(['start 64 4096', 'unref']);
   });
 
+  it('does the work that its packets make in its own drain, and what the drain leaves in another', async () => {
+    const { stack, driver } = rig();
+    const device = new Device();
+    driver.attach(device, 1, new Slab(64), 0, 64);
+    const received = stack.receive.bind(stack);
+    stack.receive = (...row) => {
+      received(...row);
+      driver.work();
+    };
+    device.meta.set([100, 40, 0, 0, 0, 0, 0, 0]);
+    device.sink?.batch(device, 1, 5000);
+    await nextImmediate();
+    const once = ['tick 5000', 'receive 1 100 40 0 0', 'advance 5000', 'drain'];
+    expect(stack.calls).toEqual(once);
+    const drained = stack.drain.bind(stack);
+    stack.drain = () => {
+      drained();
+      stack.drain = drained;
+      driver.work();
+    };
+    driver.flush();
+    await nextImmediate();
+    expect(stack.calls).toEqual([...once, 'advance 1000', 'drain', 'advance 1000', 'drain']);
+  });
+
   it('that a handler ends with an exception is followed by another turn', async () => {
     const { stack, driver } = rig();
     const device = new Device();
