@@ -1,8 +1,8 @@
 // What a received chunk costs on its way into a program's stream: memory that the program may keep,
 // the copy, and `push`. Chunks are dropped at once, as by a program that counts or hashes them, so
-// that what memory costs in the long run is in the figures. What src/node/delivery.ts does with large
-// chunks is not here: its blocks come back in turns of the event loop, which a body has none of;
-// `portside bench in --via net` measures it.
+// that what memory costs in the long run is in the figures. What src/node/delivery.ts does with
+// large chunks is not here: its blocks come back in turns of the event loop, which a body has none
+// of; `portside bench in --via net` measures it.
 
 import { Duplex } from 'node:stream';
 import { Delivery } from '../../src/node/delivery.ts';
