@@ -188,6 +188,7 @@ function recordSynData(t: Tcb, len: number): void {
   const end = (start + len) | 0;
   const i = append(t.layer.segs, boardOf(t), start, end);
   t.layer.segs.segs[i] = 1;
+  t.layer.segs.flags[i] = Seg.PUSH; // when it goes again it goes as a write of its own
   stampSent(t, i);
   t.packetsOut++;
   t.sndNxt = end;

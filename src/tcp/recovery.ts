@@ -37,7 +37,9 @@ export function markLost(t: Tcb, i: number): void {
   if ((flags & Seg.LOST) === 0) t.lostOut += n;
   if (t.probeLen > 0 && probeFailed(t, p.start[i] as number)) t.probeLost += n;
   p.flags[i] = (flags | Seg.LOST) & ~Seg.RETRANS;
-  unlinkTime(p, t.board, i);
+  const b = t.board;
+  if (b.resend !== NIL && seq.lt(p.start[i] as number, p.start[b.resend] as number)) b.resend = i;
+  unlinkTime(p, b, i);
 }
 
 /** What an acknowledgment means for the congestion state; runs after scoreboard and RACK update. */
@@ -92,7 +94,10 @@ function inRecovery(t: Tcb, pass: AckPass, advanced: boolean): void {
   if (!advanced) {
     if (!t.sackOk && pass.dupAcks > 0) addRenoSack(t, pass.dupAcks);
   } else if (tryUndoPartial(t, pass)) return;
-  if (tryUndoDsack(t)) tryOpen(t);
+  if (tryUndoDsack(t)) {
+    takeEcho(t, pass);
+    tryOpen(t);
+  }
   identifyLoss(t, pass);
   // the reduction is undone; if a loss is evident all the same, a new episode begins
   if (t.ca !== Ca.RECOVERY && t.lostOut > 0) enterRecovery(t);
@@ -105,7 +110,11 @@ function inLoss(t: Tcb, pass: AckPass): void {
   // undone, or retransmissions are lost themselves: what is lost now begins an episode of its own
   if (t.ca === Ca.LOSS ? t.retransOut < resent : t.ca === Ca.OPEN) {
     if (t.lostOut > 0) enterRecovery(t);
-    else if (t.ca === Ca.OPEN) tryOpen(t);
+    else if (t.ca === Ca.OPEN) {
+      // the reduction was for nothing, but the path does say that it is full (Linux)
+      takeEcho(t, pass);
+      tryOpen(t);
+    }
   }
 }
 

@@ -18,7 +18,10 @@ export function retransmitLost(t: Tcb, budget: number): boolean {
   if (t.lostOut === 0) return false;
   const p = t.layer.segs;
   let left = budget;
-  for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
+  const b = t.board;
+  for (let i = b.resend === NIL ? b.head : b.resend; i !== NIL; i = p.next[i] as number) {
+    b.resend = i;
+    b.walked = (b.walked + 1) | 0;
     const flags = p.flags[i] as number;
     if ((flags & (Seg.LOST | Seg.RETRANS)) !== Seg.LOST) continue;
     const quota = t.cwnd - inFlight(t);
@@ -32,7 +35,7 @@ export function retransmitLost(t: Tcb, budget: number): boolean {
     const sent = retransmit(t, i, quota);
     if (sent < 0) return false;
     // the timer watches the head's newest transmission (RFC 6298 §5.1 as Linux has it)
-    if (i === t.board.head && t.rexmit !== Rexmit.REORDER) armRto(t);
+    if (i === b.head && t.rexmit !== Rexmit.REORDER) armRto(t);
     if (t.ca === Ca.CWR || t.ca === Ca.RECOVERY) t.prrOut += sent;
   }
   return false;

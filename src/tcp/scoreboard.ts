@@ -158,6 +158,8 @@ export class Scoreboard {
   newest = NIL;
   /** Where the last SACK block was found: the next one is mostly near. */
   hint = NIL;
+  /** Nothing in front of this one waits to be sent again; NIL = look from the head. */
+  resend = NIL;
   records = 0;
   fingers: Fingers | null = null;
   /** Steps of all lookups so far, for those who count. */
@@ -247,6 +249,7 @@ export function split(p: SegPool, b: Scoreboard, i: number, at: number): number 
 export function remove(p: SegPool, b: Scoreboard, i: number): void {
   unlinkTime(p, b, i);
   if (b.hint === i) b.hint = p.prev[i] as number;
+  if (b.resend === i) b.resend = p.prev[i] as number;
   const next = p.next[i] as number;
   const prev = p.prev[i] as number;
   if (prev === NIL) b.head = next;

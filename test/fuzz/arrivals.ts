@@ -1,8 +1,10 @@
 // Instructions of the sequence fuzzer that bring packets: segments right and slightly wrong,
 // handshakes, acknowledgments with SACK, ICMP, UDP, fragments, packets with wounds.
 
+import { extension, version6 } from './arrivals6.ts';
 import { inFragments } from './fragments.ts';
-import { igmp, mld } from './groups.ts';
+import { igmp } from './groups.ts';
+import { sixOf } from './packets.ts';
 import type { Machine } from './program.ts';
 import { type Flow, LOCAL_WORD, PEERS } from './rig.ts';
 
@@ -45,7 +47,9 @@ const OFFSETS = [
   12,
   5000,
 ] as const;
-const LENGTHS = [0, 0, 0, 1, 2, 10, 100, 536, 1000, 1448, 1460, 3000, 8, 20, 500, 9000] as const;
+export const LENGTHS = [
+  0, 0, 0, 1, 2, 10, 100, 536, 1000, 1448, 1460, 3000, 8, 20, 500, 9000,
+] as const;
 const WINDOWS = [65_535, 65_535, 65_535, 0, 1, 100, 1000, 2000, 8000, 32_768] as const;
 const MSS = [1460, 1000, 536, 100, 48, 8, 1, 0, 9000, 65_535] as const;
 
@@ -105,7 +109,10 @@ function flowOf(m: Machine, selector: number): Flow | null {
 /** The header of a segment of the flow; options and payload follow. */
 function begin(m: Machine, f: Flow, flags: number, seq: number, ack: number, window: number): void {
   const p = m.rig.packet;
+  p.wantSix = f.six;
+  p.from6 = f.words;
   p.ip(6, f.peer, LOCAL_WORD);
+  p.from6 = null;
   p.tcp((f.remote << 16) | f.local, seq, ack, flags, window);
 }
 
@@ -143,7 +150,29 @@ function proceed(m: Machine, more: boolean): void {
   const flags = ACK | ((r.arg(1) & 0xf0) === 0xf0 ? 1 : 0) | (r.arg(1) & 8);
   begin(m, f, flags | (r.arg(2) & 0xc0), f.seq, f.ack, r.arg(3) < 32 ? 0 : 65_535);
   if (f.hasTs) timestamps(m, f, 0);
+  const p = m.rig.packet;
+  // marked by a router on the way
+  if (r.arg(5) < 40) p.u8[1] = (p.u8[1] as number) | (p.six ? 0x30 : 3);
   finish(m, LENGTHS[r.arg(4) & 15] as number, more);
+}
+
+/** Every other segment of the flight has arrived: as many acknowledgments as that takes. */
+export function scatter(m: Machine): void {
+  const { r } = m;
+  const f = flowOf(m, r.arg(0));
+  if (f === null) return;
+  const step = [48, 100, 536, 1000][r.arg(1) & 3] as number;
+  for (let k = 0; k < 40; k++) {
+    begin(m, f, ACK, f.seq, f.una, 65_535);
+    if (f.hasTs) timestamps(m, f, 0);
+    const p = m.rig.packet;
+    const place = (r.arg(2) & 1) !== 0 ? 39 - k : k;
+    const from = (f.una + step * (1 + 4 * place)) | 0;
+    p.option(1, 1);
+    p.option(1, 1);
+    p.option(5, 10, from, (from + step) | 0);
+    finish(m, 0, (r.arg(3) & 1) !== 0);
+  }
 }
 
 /** An acknowledgment somewhere in the flight, with SACK blocks behind it. */
@@ -211,7 +240,8 @@ function fastOpen(m: Machine, peer: number, selector: number): void {
     return;
   }
   const server = m.rig.stack.tcp.fastOpen;
-  server.make(0, 0, 0xffff, peer);
+  const [a, b, c, d] = p.six ? sixOf(peer) : [0, 0, 0xffff, peer];
+  server.make(a, b, c, d);
   const view = new DataView(server.own.buffer);
   const wrong = selector < 200 ? 0 : 1;
   p.option(34, 10, view.getInt32(0) ^ wrong, view.getInt32(4));
@@ -232,29 +262,34 @@ function openEasily(m: Machine): void {
 /** An ICMP error that quotes one of the last packets. */
 function icmpAbout(m: Machine, more: boolean): void {
   const { r } = m;
-  const { out, packet: p } = m.rig;
-  const quoted = out[out.length - 1 - (r.arg(0) & 7)];
+  const { packet: p } = m.rig;
+  const version = p.wantSix ? 6 : 4;
+  const out = m.rig.out.filter((b) => (b[0] as number) >> 4 === version);
+  const quoted = out[out.length - 1 - ((r.arg(0) & 7) % Math.max(1, out.length))];
   if (quoted === undefined) return;
   p.ip(1, PEERS[r.arg(0) >> 6] as number, LOCAL_WORD);
   const l4 = p.len;
   p.len += 8;
-  p.view.setUint8(l4, [3, 3, 3, 4, 5, 11, 12, r.arg(6)][r.arg(1) & 7] as number);
+  const types = p.six ? [1, 1, 2, 2, 3, 4, 1, r.arg(6)] : [3, 3, 3, 4, 5, 11, 12, r.arg(6)];
+  p.view.setUint8(l4, types[r.arg(1) & 7] as number);
   p.view.setUint8(l4 + 1, r.arg(2) & 15);
   p.view.setUint32(l4 + 4, r.arg(4) < 200 ? r.word(3) & 0xfff : r.arg(3) << 24);
   const len = r.arg(5) < 128 ? quoted.length : Math.min(quoted.length, r.arg(5) - 128);
   p.u8.set(quoted.subarray(0, len), p.len);
-  if (r.arg(6) < 64 && len >= 28) p.view.setInt32(p.len + 24, offset(r.arg(6)));
+  if (r.arg(6) < 64 && len >= 48) p.view.setInt32(p.len + (p.six ? 44 : 24), offset(r.arg(6)));
   p.len += len;
   finish(m, 0, more);
 }
 
 function icmp(m: Machine, more: boolean): void {
   const { r } = m;
-  if ((r.arg(4) & 0x60) === 0x60) return igmp(m, more);
+  if ((r.arg(4) & 0x60) === 0x60 && !m.rig.packet.wantSix) return igmp(m, more);
   const p = m.rig.packet;
   const to = [LOCAL_WORD, 0xc00002ff | 0, -1, 0xe0000001 | 0][r.arg(5) & 3] as number;
   p.ip(1, PEERS[r.arg(0) & 3] as number, r.arg(5) < 128 ? LOCAL_WORD : to);
-  p.view.setUint32(p.len, (r.arg(1) < 128 ? 8 : r.arg(1) & 31) << 24);
+  const echo = p.six ? 128 : 8;
+  const other = p.six ? 0x80 | (r.arg(1) & 31) : r.arg(1) & 31;
+  p.view.setUint32(p.len, (r.arg(1) < 128 ? echo : other) << 24);
   p.view.setUint32(p.len + 4, r.word(2));
   p.len += 8;
   finish(m, LENGTHS[r.arg(4) & 15] as number, more);
@@ -279,34 +314,11 @@ function udp(m: Machine, more: boolean): void {
 function ipOptions(m: Machine, more: boolean): void {
   const { r } = m;
   const p = m.rig.packet;
+  if (p.wantSix) return extension(m);
   const protocol = [6, 17, 1, 2, 47][r.arg(0) % 5] as number;
   p.ip(protocol, PEERS[(r.arg(0) >> 4) & 3] as number, LOCAL_WORD, 4 * (r.arg(1) & 3) + 4);
   for (let i = 20; i < p.len; i++) p.u8[i] = r.arg(2 + ((i - 20) % 5));
   finish(m, 8 + (r.arg(1) >> 2), more);
-}
-
-/** An IPv6 packet: the base header is read, and no more. */
-function version6(m: Machine, more: boolean): void {
-  const { r } = m;
-  if ((r.arg(4) & 0x60) === 0x60) return mld(m, more);
-  const p = m.rig.packet;
-  p.u8.fill(0, 0, 40);
-  p.u8[0] = 0x60;
-  const n = LENGTHS[r.arg(4) & 7] as number;
-  p.view.setUint16(4, n + (r.arg(5) < 240 ? 0 : r.arg(5) - 248));
-  p.u8[6] = [6, 17, 58, 0, 44][r.arg(0) % 5] as number;
-  p.u8[7] = 64;
-  for (const at of [8, 24]) {
-    p.view.setUint32(
-      at,
-      [0x20010db8, 0xfe800000, 0xff020000, 0][(r.arg(1) >> (at >> 2)) & 3] as number,
-    );
-    if (r.arg(2) === 7) p.view.setUint32(at + 8, 0xffff);
-    p.u8[at + 15] = at === 24 ? 1 : r.arg(3);
-  }
-  p.len = 40;
-  p.payload(n, 1);
-  m.rig.receive(m.rxFlags, 0, more);
 }
 
 /** One of the stack's own packets comes back, as it was or turned round. */
@@ -316,9 +328,16 @@ function reflect(m: Machine, more: boolean): void {
   const b = out[out.length - 1 - (r.arg(0) & 7)];
   if (b === undefined) return;
   p.u8.set(b);
-  p.len = b.length;
-  if (r.arg(1) < 200) {
-    const v = p.view;
+  p.adopt(b.length);
+  const v = p.view;
+  if (r.arg(1) < 200 && p.six) {
+    p.u8.copyWithin(48, 8, 24);
+    p.u8.copyWithin(8, 24, 40);
+    p.u8.copyWithin(24, 48, 64);
+    p.u8.set(b.subarray(48, 64), 48);
+    const ports = v.getInt32(40);
+    v.setInt32(40, (ports << 16) | (ports >>> 16));
+  } else if (r.arg(1) < 200) {
     const src = v.getInt32(12);
     v.setInt32(12, v.getInt32(16));
     v.setInt32(16, src);
@@ -333,13 +352,13 @@ function reflect(m: Machine, more: boolean): void {
 export function finish(m: Machine, payload: number, more: boolean, noSum = false): void {
   const p = m.rig.packet;
   const l4 = p.header;
-  if (p.u8[9] === 6 && p.len >= l4 + 20 && p.len - l4 <= 60 && p.u8[l4 + 12] === 0x50) {
+  if (p.protocol === 6 && p.len >= l4 + 20 && p.len - l4 <= 60 && p.u8[l4 + 12] === 0x50) {
     p.endOptions(l4);
   }
   p.payload(payload, m.rig.now & 63);
   if (p.len > 65_535) p.len = 65_535;
   p.seal();
-  if (noSum && p.u8[9] === 17) p.view.setUint16(l4 + 6, 0);
+  if (noSum && p.protocol === 17) p.view.setUint16(l4 + 6, 0);
   wound(m);
   const how = m.fragmenting;
   const { rxFlags, gso } = m;

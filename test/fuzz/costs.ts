@@ -108,6 +108,30 @@ export function sackHoles(n: number): Cost {
   });
 }
 
+/** A whole flight of crumbs is lost, but for every other one of them: it goes again bit by bit. */
+export function resends(n: number): Cost {
+  const a = new Attack(48);
+  const s = a.machine.sockets[0];
+  for (let i = 0; i < 8; i++) {
+    s?.send(a.machine.bulk, 0, 100_000);
+    a.rig.settle();
+    const flow = a.rig.flows.find((f) => f.used);
+    if (flow !== undefined) a.ack = flow.ack;
+    a.segment(ACK, a.seq, a.ack, []);
+  }
+  const una = a.ack;
+  const hole = (i: number): number => (una + 96 * i + 48) | 0;
+  for (let i = 0; i < 400; i++) a.segment(ACK, a.seq, una, [5, 10, hole(i), (hole(i) + 48) | 0]);
+  a.rig.pass(2_000_000);
+  const before = a.machine.sockets[0]?.tcb.board.walked ?? 0;
+  const cost = measured(n, (i) => {
+    const end = hole(400 + i);
+    a.segment(ACK, a.seq, una, [5, 10, end, (end + 48) | 0]);
+  });
+  const walked = (a.machine.sockets[0]?.tcb.board.walked ?? 0) - before;
+  return { ...cost, most: walked / n };
+}
+
 /** ACKs of one octet each (ACK division). */
 export function crumbs(n: number): Cost {
   const a = new Attack(1460);

@@ -6,7 +6,7 @@ import type { Machine } from './program.ts';
 export function inFragments(m: Machine, how: number, rxFlags: number): void {
   const p = m.rig.packet;
   const whole = p.u8.slice(0, p.len);
-  const header = p.header;
+  const header = p.six ? 40 : p.header;
   const body = whole.length - header;
   if (body < 9) {
     m.rig.receive(rxFlags, 0, false);
@@ -31,6 +31,19 @@ export function inFragments(m: Machine, how: number, rxFlags: number): void {
 
 function fragment(m: Machine, whole: Uint8Array, from: number, end: number, last: boolean): void {
   const p = m.rig.packet;
+  if (p.six) {
+    p.u8.set(whole.subarray(0, 40));
+    p.u8.set(whole.subarray(40 + from, 40 + end), 48);
+    p.len = 48 + end - from;
+    p.view.setUint16(4, p.len - 40);
+    p.u8[40] = whole[6] as number;
+    p.u8[6] = 44;
+    p.u8[41] = 0;
+    p.view.setUint16(42, from | (last ? 0 : 1));
+    p.view.setUint32(44, 77);
+    m.rig.receive(0, 0, false);
+    return;
+  }
   const header = ((whole[0] as number) & 15) * 4;
   p.u8.set(whole.subarray(0, header));
   p.u8.set(whole.subarray(header + from, header + end), header);

@@ -84,6 +84,6 @@ export function mld(m: Machine, more: boolean): void {
   for (let i = 48; i < 48 + n; i += 2) sum += v.getUint16(i);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   v.setUint16(50, ~sum & 0xffff);
-  p.len = 48 + n;
+  p.adopt(48 + n);
   m.rig.receive(m.rxFlags, 0, more);
 }

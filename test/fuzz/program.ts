@@ -3,7 +3,7 @@
 
 import { CodeError } from '../../src/base/code.ts';
 import type { StreamSocket } from '../../src/socket/stream-socket.ts';
-import type { TcpServer } from '../../src/socket/tcp-server.ts';
+import type { Knock, TcpServer } from '../../src/socket/tcp-server.ts';
 import type { TcpHandler, TcpSocket } from '../../src/socket/tcp-socket.ts';
 import type { UdpSocket } from '../../src/socket/udp-socket.ts';
 import { bbr } from '../../src/tcp/congestion/bbr.ts';
@@ -11,6 +11,7 @@ import { cubic } from '../../src/tcp/congestion/cubic.ts';
 import { newReno } from '../../src/tcp/congestion/newreno.ts';
 import { packetInstruction } from './arrivals.ts';
 import { callInstruction } from './calls.ts';
+import { otherCallInstruction } from './other-calls.ts';
 import type { Rig } from './rig.ts';
 
 export const WIDTH = 8;
@@ -81,6 +82,7 @@ export class Machine {
   readonly r = new Reader();
   readonly bulk = new Uint8Array(1 << 17).fill(0x5a);
   servers: TcpServer[] = [];
+  knocks: Knock[] = [];
   sockets: TcpSocket[] = [];
   streams: StreamSocket[] = [];
   udps: UdpSocket[] = [];
@@ -108,7 +110,9 @@ export class Machine {
       this.r.octets = program;
       this.r.at = i * WIDTH;
       const op = program[i * WIDTH] as number;
+      this.rig.packet.wantSix = (op & 0x60) === 0x60;
       if ((op & 31) < 16) packetInstruction(this, op);
+      else if ((op & 0x60) === 0x60) otherCallInstruction(this, op);
       else callInstruction(this, op);
     }
     this.#tearDown();
@@ -146,13 +150,29 @@ export class Machine {
       synRetries: bit(29) ? 1 : 3,
       minSendMss: bit(30) ? 8 : 48,
       keepAliveProbes: 3,
+      initialCwnd: bit(51) ? 400 : 10,
+      strictEmbryos: bit(52),
+      fillWindow: bit(52),
+      finAckAtOnce: !bit(52),
+      hurriedAcks: bit(52),
+      wholeSegments: bit(52),
+      challengeGapMs: bit(52) ? 500 : 0,
+      pawsSlack: bit(52) ? 1 : 0,
+      synLinear: bit(52) ? 2 : 0,
+      rfc1337: !bit(52),
+      testIss: bit(53) ? 7 : -1,
+      testTsOffset: bit(53) ? 9 : -1,
     });
+    this.rig.stack.ip.memory.cap = bit(54) ? 400_000 : 512 << 20;
     Object.assign(c.ip, {
       icmpBurst: bit(32) ? 1 : 200,
       echoBroadcast: bit(33),
       reassemblyMaxOctets: bit(34) ? 4096 : 1 << 20,
       reassemblyMaxOctetsPerSource: bit(35) ? 3000 : 1 << 19,
       reassemblyMaxFragments: bit(36) ? 3 : 64,
+      reportLinkLocalGroups: bit(37),
+      icmpRatePerSecond: bit(38) ? 1 : 1000,
+      pmtuMin: bit(39) ? 256 : 552,
     });
     Object.assign(c.udp, {
       udpReceiveOctets: bit(40) ? 2000 : 65_536,
@@ -183,6 +203,7 @@ export class Machine {
     }
     for (const s of this.udps) s.close();
     this.servers = [];
+    this.knocks = [];
     this.streams = [];
     this.sockets = [];
     this.udps = [];

@@ -11,6 +11,7 @@ import { Bit, decode, Proto, Wire } from '../../src/sim/decode.ts';
 import { Stack } from '../../src/stack/stack.ts';
 import type { Tcb } from '../../src/tcp/tcb.ts';
 import { PacketWriter } from './packets.ts';
+import { asIpv4, read, wordsOf } from './six.ts';
 
 export const LOCAL = '192.0.2.1';
 /** 192.0.2.1, and who sends: a neighbour, hosts behind the gateway. */
@@ -29,6 +30,9 @@ const DAY_US = 86_400_000_000;
 export class Flow {
   used = false;
   peer = 0;
+  /** Of an IPv6 connection: the peer's address. */
+  six = false;
+  words: readonly number[] | null = null;
   /** The stack's port in the upper half, the peer's in the lower. */
   local = 0;
   remote = 0;
@@ -100,6 +104,8 @@ export class Rig {
     this.linkId = this.stack.addLink(this.link);
     this.stack.addAddress(this.linkId, LOCAL, 24);
     this.stack.addAddress(this.linkId, '2001:db8::1', 64);
+    this.stack.addAddress(this.linkId, 'fe80::1', 64);
+    this.stack.addRoute('::', 0, { link: this.linkId });
     this.stack.addRoute('0.0.0.0', 0, { link: this.linkId, gateway: '192.0.2.254' });
   }
 
@@ -116,18 +122,22 @@ export class Rig {
     this.packetsOut++;
     if (++this.#outNow > MAX_OUT) this.#wrong = 'one input draws packets without end';
     if (len > this.link.mtu) this.#wrong = 'the stack sent a packet over the MTU';
-    if (tx.family === 6) return true; // the decoder reads IPv4
-    const w = this.#wire;
-    const wrong = decode(octets, 0, len, w, false);
-    if (wrong !== '') this.#wrong = `the stack sent an invalid packet: ${wrong}`;
     if (this.out.length >= 8) this.out.shift();
     this.out.push(octets.slice(0, Math.min(len, 120)));
-    if (w.protocol === Proto.TCP && !w.mf && w.fragOff === 0) this.#learn(w);
+    const w = this.#wire;
+    const six = tx.family === 6 ? asIpv4(octets, len) : null;
+    if (typeof six === 'string') this.#wrong = `the stack sent an invalid packet: ${six}`;
+    if (tx.family === 6 && !(six instanceof Uint8Array)) return true; // no transport to look at
+    const wrong = six instanceof Uint8Array ? read(six, w) : decode(octets, 0, len, w, false);
+    if (wrong !== '') this.#wrong = `the stack sent an invalid packet: ${wrong}`;
+    if (w.protocol === Proto.TCP && !w.mf && w.fragOff === 0) {
+      this.#learn(w, tx.family === 6 ? octets.subarray(24, 40) : null);
+    }
     return true;
   }
 
   /** What the peer learns of its connection. */
-  #learn(w: Wire): void {
+  #learn(w: Wire, six: Uint8Array | null): void {
     if (this.#answering && this.#gotReset && (w.flags & Bit.RST) !== 0) {
       this.#wrong = 'RST in answer to RST';
     }
@@ -138,6 +148,8 @@ export class Rig {
       this.#next = (this.#next + 1) % FLOWS;
       f.used = true;
       f.peer = w.dst | 0;
+      f.six = six !== null;
+      f.words = six === null ? null : wordsOf(six);
       f.local = w.srcPort;
       f.remote = w.dstPort;
       f.una = w.seq;
@@ -167,9 +179,11 @@ export class Rig {
     const at = this.#rx + this.#rxUsed;
     this.#rxUsed += need;
     this.slab.u8.set(u8.subarray(0, len), at);
-    const l4 = ((u8[0] as number) & 15) * 4;
-    const part = ((u8[6] as number) & 0x3f) !== 0 || u8[7] !== 0;
-    this.#gotReset = !part && u8[9] === 6 && ((u8[l4 + 13] as number) & Bit.RST) !== 0;
+    const six = (u8[0] as number) >> 4 === 6;
+    const l4 = six ? 40 : ((u8[0] as number) & 15) * 4;
+    const part = !six && (((u8[6] as number) & 0x3f) !== 0 || u8[7] !== 0);
+    const isTcp = !part && u8[six ? 6 : 9] === 6;
+    this.#gotReset = isTcp && ((u8[l4 + 13] as number) & Bit.RST) !== 0;
     this.#answering = true;
     this.stack.receive(this.linkId, at, len, flags, gso);
     this.#answering = false;

@@ -293,6 +293,16 @@ describe('the sender', () => {
     expect(info.total_retrans).toBe(0);
   });
 
+  test('an echo beside the news that a timeout was spurious reduces the window all the same (RFC 3168 §6.1.2)', () => {
+    const bench = inFlight();
+    wait(bench, 700);
+    expect(bench.socket.info().ca_state).toBe('loss');
+    taken(bench);
+    arrive(bench, { flags: '.E', seq: 1, ack: 13_001 });
+    const info = bench.socket.info();
+    expect([info.ca_state, info.snd_ssthresh < 20]).toEqual(['cwr', true]);
+  });
+
   test('several echoes within one window reduce once (RFC 3168 §6.1.2)', () => {
     const bench = inFlight();
     for (let ack = 11_001; ack <= 30_001; ack += 1000) arrive(bench, { flags: '.E', seq: 1, ack });

@@ -323,6 +323,14 @@ describe('the client', () => {
     expect(client.peer.socket?.info()).toMatchObject({ snd_cwnd: 10, snd_ssthresh: 0x7fffffff });
   });
 
+  test('and it is pushed, as the end of a write of its own (Linux tcp_send_syn_data)', () => {
+    const client = withCookie(4000);
+    const first = client.syn.len;
+    client.answer(1);
+    const data = taken(client.bench).filter((s) => s.len > 0);
+    expect([data[0]?.seq, data[0]?.len, data[0]?.flags]).toEqual([1, first, 'P.']);
+  });
+
   test('an acknowledgment of a part of the data is taken as such (RFC 7413 §4.2.1)', () => {
     const client = withCookie(300);
     client.answer(101);
