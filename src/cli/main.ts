@@ -7,8 +7,10 @@ import { benchCommand, benchLoadCommand } from './bench/command.ts';
 import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
+import { nstatCommand } from './nstat.ts';
 import { failWith } from './report.ts';
 import { servicesCommand } from './services.ts';
+import { ssCommand } from './ss.ts';
 import { upCommand } from './up.ts';
 
 function version(): string {
@@ -27,7 +29,7 @@ function program(): Command {
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
-  commands.push(buildNativeCommand());
+  commands.push(ssCommand(), nstatCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));

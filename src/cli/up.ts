@@ -31,6 +31,8 @@ interface Options {
   busyPoll?: string;
   pidfile?: string;
   json?: boolean;
+  // commander's name for --no-control
+  control?: boolean;
 }
 
 export interface Plan {
@@ -45,6 +47,7 @@ export interface Plan {
   readonly wanted: Wanted;
   readonly pidfile: string | undefined;
   readonly json: boolean;
+  readonly control: boolean;
 }
 
 function gather(value: string, before: string[] = []): string[] {
@@ -69,6 +72,7 @@ export function upCommand(): Command {
     .option('--via <core|net>', "echo, discard and chargen on the core's handles, or on net, dgram")
     .option('--busy-poll <US>', 'ask on for so many µs before sleeping; 0: never (default: 50)')
     .option('--pidfile <F>', 'write the process id into F once ready; F is removed at the end')
+    .option('--no-control', 'no control socket: `portside ss` and nstat cannot look in')
     .option('--json', 'print one JSON object a line')
     .usage('[NAME] ADDR/PREFIX [options]')
     .action(async (first: string | undefined, second: string | undefined, options: Options) => {
@@ -116,6 +120,7 @@ export function plan(
     wanted: wantedOf(options),
     pidfile: options.pidfile,
     json: options.json === true,
+    control: options.control !== false,
   };
 }
 
@@ -183,6 +188,7 @@ async function run(wish: Plan): Promise<void> {
   try {
     services = await startServices(host, wish.wanted);
     announce(report, host, wish, services);
+    if (wish.control) await offerControl(host);
     if (wish.pidfile !== undefined) {
       writeFileSync(wish.pidfile, `${process.pid}\n`);
       pidfile = wish.pidfile;
@@ -234,6 +240,15 @@ export function untilSignal(): Promise<string> {
 /** Whatever hangs, the process is gone within two seconds of the signal. */
 export function boundTheEnd(): void {
   setTimeout(() => process.exit(process.exitCode ?? 0), END_MS).unref();
+}
+
+/** Without a place for the socket the host serves all the same. */
+async function offerControl(host: Host): Promise<void> {
+  try {
+    await host.serveControl();
+  } catch (reason) {
+    process.stderr.write(`portside: no control socket: ${sentence(reason)}\n`);
+  }
 }
 
 function removePidfile(path: string): void {

@@ -9,6 +9,7 @@ import { Stack } from '../stack/stack.ts';
 import { type Address, fromV4 } from '../wire/address.ts';
 import { slabSum } from './addon.ts';
 import { type Clock, SystemClock } from './clock.ts';
+import { type Control, openControl } from './control.ts';
 import { type DgramModule, makeDgram } from './dgram.ts';
 import { type DnsModule, makeDns } from './dns.ts';
 import { Names } from './dns-names.ts';
@@ -60,6 +61,7 @@ export class Host extends EventEmitter {
   readonly #clock: Clock;
   #closing: Promise<void> | null = null;
   #selfHeld = false;
+  #control: Control | null = null;
 
   constructor(stack: Stack, driver: Driver, settings: Settings, device: DeviceInfo | null) {
     super();
@@ -118,6 +120,26 @@ export class Host extends EventEmitter {
   }
 
   /**
+   * Lets `portside ss` and its like look in, by a Unix socket for this user only: at `path`, or in
+   * the runtime folder under the device's name. Answers its path. Rejects with Node's error of
+   * listening there. It goes with the host.
+   */
+  async serveControl(path: string | null = null): Promise<string> {
+    if (this.#control !== null) return this.#control.path;
+    const words = {
+      name: this.device?.name ?? `pid-${process.pid}`,
+      pid: process.pid,
+      addresses: this.addresses,
+      mtu: this.device?.mtu ?? null,
+      offloads: this.device?.offloads ?? [],
+    };
+    const control = await openControl(this.stack, words, path);
+    if (this.closed) control.close();
+    else this.#control = control;
+    return control.path;
+  }
+
+  /**
    * Stops listening, ends every connection with FIN, resets what is left at the deadline, and
    * closes the device. Idempotent; the promise never rejects. What waits to connect gets
    * ERR_PORTSIDE_HOST_CLOSED, and so does everything later.
@@ -167,6 +189,7 @@ export class Host extends EventEmitter {
   }
 
   #end(): void {
+    this.#control?.close();
     if (this.#selfHeld) this.#driver.release();
     this.#selfHeld = false;
     this.#driver.release();
@@ -179,6 +202,7 @@ export class Host extends EventEmitter {
     this.#ground.closed = true;
     for (const tenant of [...this.#ground.tenants]) tenant.fail(Code.ENETDOWN);
     this.#closing = Promise.resolve();
+    this.#control?.close();
     this.#driver.stop();
     const error = errnoError(errno, 'read');
     error.message = `${error.message} (device ${link.name} is lost)`;

@@ -1,9 +1,13 @@
 // A read-only view of every socket: rows as `ss` shows them. Cold code: it allocates.
 
+import { Code } from '../base/code.ts';
 import { HELD_NAMES } from '../base/memory.ts';
 import { type TcpInfo, tcpInfo } from '../socket/tcp-info.ts';
 import { State, stateName } from '../tcp/state.ts';
+import { Rexmit, type Tcb } from '../tcp/tcb.ts';
+import { Timer, timerArmed, timerId } from '../tcp/tcp.ts';
 import { Field } from '../tcp/time-wait-table.ts';
+import { abort } from '../tcp/user.ts';
 import { format } from '../wire/address.ts';
 import type { Stack } from './stack.ts';
 
@@ -20,6 +24,19 @@ export interface SocketRow {
   remoteAddress: string;
   remotePort: number;
   info?: TcpInfo;
+  timer?: TimerRow;
+  /** Octets that the buffers may hold. */
+  buffers?: { receive: number; send: number };
+  /** No program holds it any more. */
+  orphan?: boolean;
+}
+
+/** The timer that is due next, under ss's names. */
+export interface TimerRow {
+  name: 'on' | 'keepalive' | 'timewait' | 'persist';
+  leftUs: number;
+  /** Timeouts or probes so far without an answer. */
+  tries: number;
 }
 
 /** Octets held for peers and programs, the cap, and what they are for. */
@@ -93,14 +110,53 @@ function connections(stack: Stack): SocketRow[] {
       remoteAddress: format(p.dst0, p.dst1, p.dst2, p.dst3),
       remotePort: t.remotePort,
       info,
+      ...timerOf(t),
+      buffers: { receive: t.rcvBuf, send: t.sndBuf },
+      orphan: t.orphan,
     });
   }
   return rows;
 }
 
+function timerOf(t: Tcb): { timer?: TimerRow } {
+  const left = (kind: number): number =>
+    t.layer.deadlines.deadline(timerId(t, kind)) - t.layer.ip.nowUs;
+  const row = (name: TimerRow['name'], kind: number, tries: number): { timer: TimerRow } => ({
+    timer: { name, leftUs: Math.max(0, Math.round(left(kind))), tries },
+  });
+  if (t.rexmit !== Rexmit.NONE && timerArmed(t, Timer.REXMIT)) {
+    if (t.rexmit === Rexmit.PROBE) return row('persist', Timer.REXMIT, t.probes);
+    return row('on', Timer.REXMIT, t.retransmits);
+  }
+  if (timerArmed(t, Timer.LINGER)) return row('timewait', Timer.LINGER, 0);
+  if (timerArmed(t, Timer.KEEP)) return row('keepalive', Timer.KEEP, t.keepSent);
+  return {};
+}
+
+/** Resets the connection between two ends, as `ss -K`. Whether there was one. */
+export function kill(stack: Stack, local: End, remote: End): boolean {
+  const is = (e: End, a: string, port: number): boolean => e.address === a && e.port === port;
+  for (const t of stack.tcp.connections) {
+    if (t === null || t.state === State.CLOSED) continue;
+    const p = t.path;
+    if (!is(local, format(p.src0, p.src1, p.src2, p.src3), t.localPort)) continue;
+    if (!is(remote, format(p.dst0, p.dst1, p.dst2, p.dst3), t.remotePort)) continue;
+    abort(t, Code.ECONNABORTED);
+    return true;
+  }
+  return false;
+}
+
+export interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
 function timeWaits(stack: Stack): SocketRow[] {
   const table = stack.tcp.timeWait;
   const rows: SocketRow[] = [];
+  const left = (i: number): number =>
+    Math.max(0, Math.round(table.deadlines.deadline(i) - stack.ip.nowUs));
   for (const i of table.indices()) {
     const word = (n: number): number => table.get(i, n);
     const ports = word(Field.PORTS);
@@ -113,6 +169,7 @@ function timeWaits(stack: Stack): SocketRow[] {
       localPort: ports >>> 16,
       remoteAddress: format(word(4), word(5), word(6), word(7)),
       remotePort: ports & 0xffff,
+      timer: { name: 'timewait', leftUs: left(i), tries: 0 },
     });
   }
   return rows;

@@ -36,7 +36,15 @@ import { UdpLayer } from '../udp/udp.ts';
 import { type Prefix, parsePrefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import { type Config, type ConfigOverrides, configure } from './config.ts';
-import { type FlowRow, flowTables, memory, type SocketRow, sockets } from './snapshot.ts';
+import {
+  type End,
+  type FlowRow,
+  flowTables,
+  kill,
+  memory,
+  type SocketRow,
+  sockets,
+} from './snapshot.ts';
 
 export interface StackOptions {
   /** Memory for packets; a stack makes 8 MiB of its own when there is none. */
@@ -304,6 +312,11 @@ export class Stack {
   /** Every socket, as `ss` lists them; `state` is an ss name. */
   sockets(state?: string): SocketRow[] {
     return sockets(this, state);
+  }
+
+  /** Resets the connection between two ends (`ss -K`); whether there was one. */
+  kill(local: End, remote: End): boolean {
+    return kill(this, local, remote);
   }
 
   /** Load and probe lengths of the flow tables. */

@@ -25,6 +25,7 @@ describe('portside up', () => {
       },
       pidfile: undefined,
       json: false,
+      control: true,
     });
   });
 
@@ -44,6 +45,7 @@ describe('portside up', () => {
       busyPoll: '0',
       pidfile: '/run/x.pid',
       json: true,
+      control: true,
     });
     expect(all).toEqual({
       name: 'tun3',
@@ -56,6 +58,7 @@ describe('portside up', () => {
       wanted: { via: 'net', echo: true, discard: true, chargen: true, http: true, iperf3: 5202 },
       pidfile: '/run/x.pid',
       json: true,
+      control: true,
     });
   });
 

@@ -92,7 +92,7 @@ export class Lab {
     const [file, ...args] = command as [string, ...string[]];
     const child = spawn(file, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C', ...env },
+      env: { ...process.env, LC_ALL: 'C', PORTSIDE_RUNTIME: join(this.dir, 'run'), ...env },
     });
     child.on('error', () => {});
     child.stdin?.on('error', () => {});

@@ -1,0 +1,144 @@
+// The other end of a host's control socket: what the commands that look inside ask with.
+
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { CONTROL_VERSION, controlFolder, type HostWords } from './control.ts';
+
+const PATIENCE_MS = 5000;
+
+/** Names of the hosts whose sockets lie in the runtime folder. */
+export function hostNames(): string[] {
+  try {
+    const files = readdirSync(controlFolder()).filter((file) => file.endsWith('.sock'));
+    return files.map((file) => file.slice(0, -'.sock'.length)).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** The path of the socket of `name` (or a path), or of the only host that answers. */
+export async function openHost(name: string | undefined): Promise<ControlClient> {
+  if (name?.includes('/')) return ControlClient.open(name);
+  const names = name === undefined ? hostNames() : [name];
+  const found: ControlClient[] = [];
+  let reason: unknown = null;
+  for (const one of names) {
+    try {
+      found.push(await ControlClient.open(join(controlFolder(), `${one}.sock`)));
+    } catch (error) {
+      reason = error;
+    }
+  }
+  const [only, ...more] = found;
+  if (only !== undefined && more.length === 0) return only;
+  for (const client of found) client.close();
+  if (found.length > 1) {
+    const list = found.map((client) => client.words.name).join(', ');
+    throw new Error(`several hosts are running (${list}): choose one with --host NAME`);
+  }
+  if (name !== undefined && reason !== null) throw reason;
+  throw new Error('no host is running that lets itself be looked into (see `portside up`)');
+}
+
+interface Waiting {
+  readonly rows: unknown[];
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export class ControlClient {
+  readonly words: HostWords;
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  #last = 0;
+  #text = '';
+
+  private constructor(socket: Socket, words: HostWords, rest: string) {
+    this.words = words;
+    this.#socket = socket;
+    socket.on('data', (chunk: string) => this.#take(chunk));
+    socket.on('close', () => this.#fail(new Error('the host has closed its control socket')));
+    socket.on('error', (error) => this.#fail(error));
+    this.#take(rest);
+  }
+
+  /** Connects and reads the greeting. Rejects with Node's error of the connect. */
+  static open(path: string): Promise<ControlClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      let text = '';
+      socket.setEncoding('utf8');
+      socket.setTimeout(PATIENCE_MS, () => fail(new Error(`${path} does not answer`)));
+      const fail = (error: Error): void => {
+        socket.destroy();
+        reject(error);
+      };
+      socket.once('error', fail);
+      const first = (chunk: string): void => {
+        text += chunk;
+        const end = text.indexOf('\n');
+        if (end < 0) return;
+        socket.off('data', first);
+        socket.off('error', fail);
+        socket.setTimeout(0);
+        const words = greeting(text.slice(0, end));
+        if (words === null) fail(new Error(`${path} is no control socket of this version`));
+        else resolve(new ControlClient(socket, words, text.slice(end + 1)));
+      };
+      socket.on('data', first);
+    });
+  }
+
+  /** Asks and waits; an answer in parts comes as one array. Rejects with the host's error. */
+  ask<T>(what: string, more: object = {}): Promise<T> {
+    const id = ++this.#last;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, {
+        rows: [],
+        resolve: (value) => resolve(value as T),
+        reject,
+      });
+      this.#socket.write(`${JSON.stringify({ id, do: what, ...more })}\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(chunk: string): void {
+    this.#text += chunk;
+    const lines = this.#text.split('\n');
+    this.#text = lines.pop() as string;
+    for (const line of lines) this.#answer(JSON.parse(line));
+  }
+
+  #answer(message: { id: number; part?: unknown[]; done?: unknown; error?: object }): void {
+    const waiting = this.#waiting.get(message.id);
+    if (waiting === undefined) return;
+    if (message.part !== undefined) {
+      for (const row of message.part) waiting.rows.push(row);
+      return;
+    }
+    this.#waiting.delete(message.id);
+    if (message.error !== undefined) {
+      const { message: text, code } = message.error as { message: string; code: string };
+      waiting.reject(Object.assign(new Error(text), { code }));
+    } else waiting.resolve(message.done ?? waiting.rows);
+  }
+
+  #fail(error: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function greeting(line: string): HostWords | null {
+  try {
+    const said = JSON.parse(line) as HostWords & { portside?: unknown };
+    return said.portside === CONTROL_VERSION ? said : null;
+  } catch {
+    return null;
+  }
+}
