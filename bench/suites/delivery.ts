@@ -61,6 +61,8 @@ class Counting extends Duplex {
     this.on('data', (chunk: Uint8Array) => {
       this.octets += chunk.length;
     });
+    // After a read has returned, chunks that are pushed go to the listener at once.
+    this.read(0);
   }
   override _read(): void {}
 }
@@ -82,6 +84,7 @@ function caseOf(name: string, make: () => Memory, octets: number, rejected = fal
           if (stream !== null) stream.push(chunk);
           at = at + 2 * octets > SLAB ? 0 : at + octets;
         }
+        if (stream !== null && stream.readableLength > 0) throw new Error('chunks wait');
         kept[0] = at;
       };
     },
