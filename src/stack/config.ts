@@ -117,6 +117,7 @@ const TCP: TcpConfig = {
   lossProbe: true, // RFC 8985 §7
   probeMinMs: 10, // an event loop is not a kernel; Linux 2
   pawsSlack: 0, // ticks of a timestamp that may be older than TS.Recent; RFC 7323 §5.3: none
+  paceHeaders: true, // Linux's own pacing (tcp_update_skb_after_send) counts payload alone
   hystart: 1, // 0 off, 1 HyStart++ (RFC 9406), 2 classic (Linux's CUBIC)
   ecn: 2, // 0 never, 1 ask and accept, 2 accept; RFC 3168, Linux tcp_ecn
   testIss: -1, // tests only: a fixed ISN; -1 = RFC 6528

@@ -19,6 +19,7 @@ export const profiles = {
       rcvBufInitial: 65_536, // half of tcp_rmem[1] = 131072: tcp_adv_win_scale 1
       sndBufInitial: 87_040, // tcp_wmem[1] with its overhead, as far as payload goes
       pawsSlack: 1, // TCP_PAWS_WINDOW
+      paceHeaders: false, // tcp_update_skb_after_send
       hystart: HystartMode.CLASSIC,
       ecn: EcnMode.ACCEPT, // tcp_ecn 2
       rtoMinMs: 200, // TCP_RTO_MIN

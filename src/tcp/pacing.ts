@@ -42,7 +42,8 @@ export function headers(t: Tcb): number {
 export function notePaced(t: Tcb, octets: number): void {
   if (t.pacingRate === 0) return;
   const now = t.layer.ip.nowUs;
-  const cost = ((octets + segments(t, octets) * headers(t)) * 1e6) / t.pacingRate;
+  const extra = t.layer.config.paceHeaders ? segments(t, octets) * headers(t) : 0;
+  const cost = ((octets + extra) * 1e6) / t.pacingRate;
   if (t.paceUs === 0) t.paceUs = now;
   // Only the clock held it back: what the clock lost is made up. Otherwise (the window was shut,
   // the program had nothing) at most half of a burst, as on Linux.

@@ -91,6 +91,8 @@ export interface TcpConfig {
   ecn: number;
   /** How much older than TS.Recent a timestamp may be: neighbours that changed places. */
   pawsSlack: number;
+  /** A paced segment costs its headers too, not its payload alone. */
+  paceHeaders: boolean;
   /** HystartMode of congestion/hystart.ts. */
   hystart: number;
   testIss: number;

@@ -156,6 +156,14 @@ const ROWS: Readonly<Record<string, Row>> = {
     standard: '+0 > . 1:1(0) ack 1',
     linux: '+0 > R 9:9(0)',
   },
+  paceHeaders: {
+    begin: `${OPEN}
+      +0 setsockopt(4, SOL_SOCKET, SO_MAX_PACING_RATE, [20000], 4) = 0
+      +0 write(4, ..., 4000) = 4000
+      +0 > . 1:2001(2000) ack 1\n`,
+    standard: '+.104 > P. 2001:4001(2000) ack 1',
+    linux: '+.1 > P. 2001:4001(2000) ack 1',
+  },
   synLinear: {
     begin: `${CONNECT}+1 > S 0:0(0) <...>\n`,
     standard: '+2 > S 0:0(0) <...>',
