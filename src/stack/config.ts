@@ -106,6 +106,7 @@ const TCP: TcpConfig = {
   wholeSegments: false, // RFC 9293 §3.10.7.4 trims to the window; Linux tcp_sequence
   strictEmbryos: false, // RFC 9293 §3.10.7.4: the sequence first; Linux tcp_check_req
   synLinear: 0, // RFC 6298 §5.5; Linux tcp_syn_linear_timeouts 4
+  fastOpenBlackholeMs: 0, // RFC 7413 §4.1.3; Linux tcp_fastopen_blackhole_timeout_sec 0
   rstPerSecond: 5000, // answers to segments without a connection
   ofoMaxRanges: 1024, // out-of-order ranges of one connection
   gsoMaxOctets: 65_535, // of one super-segment with its headers

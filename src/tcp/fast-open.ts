@@ -18,6 +18,8 @@ export const COOKIE_LEN = 8;
 const SHORTEST = 4;
 const LONGEST = 16;
 const MAX_PEERS = 1024;
+/** Timeouts in a row, before this one, after which a black hole is suspected. */
+const TIMEOUTS = 2;
 
 /** What a client remembers of a server. */
 class Peer {
@@ -37,6 +39,9 @@ export class FastOpen {
   readonly #peers = new Map<string, Peer>();
   /** The cookie of the server's next SYN-ACK. */
   readonly own = new Uint8Array(COOKIE_LEN);
+
+  #pauses = 0;
+  #pausedUs = 0;
 
   constructor(random: Random) {
     this.#key1 = new SipKey(random);
@@ -89,6 +94,22 @@ export class FastOpen {
   forget(t: Tcb): void {
     this.#peers.delete(nameOf(t));
   }
+
+  /** No SYN asks for `ms` now; each time twice as long, up to 64 times (Linux). */
+  pause(nowUs: number): void {
+    this.#pauses++;
+    this.#pausedUs = nowUs;
+  }
+
+  /** A SYN's data has been taken: the path carries it after all. */
+  trust(): void {
+    this.#pauses = 0;
+  }
+
+  isPaused(nowUs: number, ms: number): boolean {
+    if (this.#pauses === 0 || ms === 0) return false;
+    return nowUs - this.#pausedUs < ms * 1000 * 2 ** Math.min(this.#pauses - 1, 6);
+  }
 }
 
 function nameOf(t: Tcb): string {
@@ -108,7 +129,7 @@ function put(to: Uint8Array, at: number, word: number): void {
 /** Octets of the option on our SYN or SYN-ACK; 0 = none. */
 export function optionLen(t: Tcb, reply: boolean): number {
   if (reply) return t.fastOpenReply ? padded(COOKIE_LEN) : 0;
-  if (!t.fastOpen || t.synRetransmits > 0) return 0;
+  if (t.synRetransmits > 0 || !wanted(t)) return 0;
   const peer = t.layer.fastOpen.peer(t);
   return padded(peer === undefined ? 0 : peer.cookie.length);
 }
@@ -135,10 +156,27 @@ export function putOption(t: Tcb, view: DataView, at: number, reply: boolean): v
 
 // --- client -------------------------------------------------------------------------------------
 
+function wanted(t: Tcb): boolean {
+  const { config, fastOpen, ip } = t.layer;
+  return t.fastOpen && !fastOpen.isPaused(ip.nowUs, config.fastOpenBlackholeMs);
+}
+
+/**
+ * §4.1.3, and Linux's tcp_fastopen_active_detect_blackhole: boxes on the way may swallow the SYNs
+ * of Fast Open, or what follows them. After the third timeout in a row of a connection that has
+ * asked for it, or when that is given up before, nobody asks for a while.
+ */
+export function suspectBlackhole(t: Tcb, givenUp: boolean): void {
+  if (t.layer.config.fastOpenBlackholeMs === 0 || !wanted(t)) return;
+  if (t.retransmits !== TIMEOUTS && !(givenUp && t.retransmits < TIMEOUTS)) return;
+  t.layer.fastOpen.pause(t.layer.ip.nowUs);
+  count(t.layer.ip, Ctr.TcpExtTCPFastOpenBlackhole);
+}
+
 /** Room for data on the SYN: a cookie is known, and the peer's segment size. */
 export function synRoom(t: Tcb): number {
   const peer = t.layer.fastOpen.peer(t);
-  if (!t.fastOpen || peer === undefined) return 0;
+  if (peer === undefined || !wanted(t)) return 0;
   const path = t.path.mtu - (t.path.family === 4 ? 40 : 60);
   return Math.max(0, Math.min(peer.mss, path) - 40);
 }
@@ -169,6 +207,7 @@ export function synAcked(t: Tcb, rx: Rx): void {
     resendOnly(t);
   } else {
     t.synDataTaken = true;
+    layer.fastOpen.trust();
     count(layer.ip, Ctr.TcpExtTCPFastOpenActive);
   }
 }

@@ -74,6 +74,8 @@ export interface TcpConfig {
   strictEmbryos: boolean;
   /** So many SYNs are repeated after the initial timeout each, and the timeout doubles behind. */
   synLinear: number;
+  /** No SYN asks for Fast Open for so long after a black hole; 0 = no suspicion. */
+  fastOpenBlackholeMs: number;
   rstPerSecond: number;
   ofoMaxRanges: number;
   gsoMaxOctets: number;

@@ -8,6 +8,7 @@ import { Ctr, count } from '../ip/ip.ts';
 
 import { destroy, fail } from './close.ts';
 import { suspectEcn } from './ecn.ts';
+import { suspectBlackhole } from './fast-open.ts';
 import { mustYield } from './memory.ts';
 import { DEFAULT_MSS4, reduceMssOnBlackHole, refreshPath } from './mss.ts';
 import { outputNew, sendAck, sendProbe, sendReset, sendSyn } from './output.ts';
@@ -191,7 +192,9 @@ function onRto(t: Tcb): void {
     yieldMemory(t);
     return;
   }
-  if (expired(t, limit)) {
+  const isOver = expired(t, limit);
+  suspectBlackhole(t, isOver);
+  if (isOver) {
     fail(t, t.softError !== 0 ? t.softError : Code.ETIMEDOUT);
     count(t.layer.ip, Ctr.TcpExtTCPAbortOnTimeout);
     return;
@@ -245,6 +248,7 @@ function onSynTimeout(t: Tcb): void {
   const passive = t.state === State.SYN_RCVD;
   const own = t.limits === null ? 0 : t.limits.synRetries;
   const most = passive ? own || c.synAckRetries : (own || c.synRetries) + c.synLinear;
+  if (!passive) suspectBlackhole(t, t.retransmits >= most);
   if (t.retransmits >= most) {
     if (!passive) count(t.layer.ip, Ctr.TcpAttemptFails);
     fail(t, t.softError !== 0 ? t.softError : Code.ETIMEDOUT);
