@@ -159,6 +159,7 @@ describe('a stack', () => {
   test('its listing shows them with both ends (ss)', () => {
     const server = serve();
     finish(server, 1000);
+    wait(server.bench, 10_000);
     expect(server.bench.stack.sockets('TIME-WAIT')).toEqual([
       {
         netid: 'tcp',
@@ -169,6 +170,7 @@ describe('a stack', () => {
         localPort: 80,
         remoteAddress: '198.51.100.9',
         remotePort: 1000,
+        timer: { name: 'timewait', leftUs: 50_000_000, tries: 0 },
       },
     ]);
   });
