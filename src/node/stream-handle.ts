@@ -23,7 +23,11 @@ interface Inner {
   readonly handle: object;
   /** Where a handle keeps its JSStreamSocket. */
   readonly owner: symbol | undefined;
+  /** Where a JSStreamSocket keeps the shutdown that is under way. */
+  readonly shutdown: symbol | undefined;
 }
+
+const UV_EPIPE = -32;
 
 let inner: Inner | null = null;
 let reaches = false;
@@ -35,11 +39,13 @@ export function streamInner(): Inner {
   const socket = new tls.TLSSocket(new PassThrough() as unknown as net.Socket, { secureContext });
   const { _parentWrap } = (socket as unknown as { _handle: { _parentWrap: Wrapper } })._handle;
   const handle = _parentWrap._handle;
-  const symbols = Object.getOwnPropertySymbols(handle);
+  const named = (of: object, name: string): symbol | undefined =>
+    Object.getOwnPropertySymbols(of).find((symbol) => symbol.description === name);
   inner = {
     wrapper: Object.getPrototypeOf(_parentWrap) as object,
     handle: Object.getPrototypeOf(handle) as object,
-    owner: symbols.find((symbol) => symbol.description === 'owner_symbol'),
+    owner: named(handle, 'owner_symbol'),
+    shutdown: named(_parentWrap, 'kCurrentShutdownRequest'),
   };
   socket.destroy();
   return inner;
@@ -49,7 +55,8 @@ export function streamInner(): Inner {
 export function reachWrapped(mark: symbol): void {
   if (reaches) return;
   reaches = true;
-  const { handle, owner } = streamInner();
+  const { handle, owner, wrapper, shutdown } = streamInner();
+  if (shutdown !== undefined) refuseLate(wrapper as LateWriter, shutdown, mark);
   if (owner === undefined) return;
   /** The host's socket that a handle is around; null around any other stream. */
   const beneath = (self: Handle): net.Socket | null => {
@@ -60,6 +67,24 @@ export function reachWrapped(mark: symbol): void {
   add(handle, 'setKeepAlive', (self, on, seconds) => {
     beneath(self)?.setKeepAlive(on as boolean, Number(seconds) * 1000);
   });
+}
+
+type Write = (this: Wrapper, request: object, chunks: Uint8Array[]) => number;
+interface LateWriter {
+  doWrite: Write;
+}
+
+/**
+ * http2 may write behind its own shutdown (a WINDOW_UPDATE, an ACK of a PING). A handle of the
+ * kernel's answers EPIPE; JSStreamSocket throws an assertion that no program can catch.
+ */
+function refuseLate(wrapper: LateWriter, shutdown: symbol, mark: symbol): void {
+  const { doWrite } = wrapper;
+  wrapper.doWrite = function (request, chunks) {
+    const isLate = (this as unknown as Handle)[shutdown] !== null;
+    if (isLate && this.stream !== undefined && mark in this.stream) return UV_EPIPE;
+    return doWrite.call(this, request, chunks);
+  };
 }
 
 function add(target: object, name: string, act: (self: Handle, ...args: unknown[]) => void): void {

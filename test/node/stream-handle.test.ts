@@ -76,6 +76,22 @@ describe('a host’s socket that Node has wrapped', () => {
     server.destroy();
   });
 
+  test('what is written behind a shutdown gets EPIPE, as from the kernel', async () => {
+    const [client, peer] = await connected();
+    client.on('error', () => {});
+    const secure = new tls.TLSSocket(client, {});
+    type Wrap = Record<symbol, unknown> & { doWrite(request: object, chunks: Buffer[]): number };
+    const { _parentWrap: wrap } = (secure as unknown as { _handle: { _parentWrap: Wrap } })._handle;
+    const shutdown = Object.getOwnPropertySymbols(wrap).find(
+      (symbol) => symbol.description === 'kCurrentShutdownRequest',
+    ) as symbol;
+    wrap[shutdown] = {};
+    expect(wrap.doWrite({}, [Buffer.from('late')])).toBe(-32);
+    wrap[shutdown] = null;
+    secure.destroy();
+    peer.destroy();
+  });
+
   test('another stream beneath a TLS socket is left alone', async () => {
     const [client] = await connected();
     tls
