@@ -42,6 +42,8 @@ async function bundle() {
     format: 'cjs',
     packages: 'external',
     sourcemap: true,
+    // traces name the file and line; the sources would be a megabyte and a half of the package
+    sourcesContent: false,
     banner: { js: "const __here = require('node:url').pathToFileURL(__filename).href;" },
     define: { 'import.meta.url': '__here' },
     logLevel: 'warning',
