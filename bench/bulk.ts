@@ -4,8 +4,9 @@
 
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { cpuSeconds } from '../src/cli/bench/links.ts';
 import { built } from './floods.ts';
-import { cpuSeconds, type Ends, FAR, Links } from './links.ts';
+import { type Ends, FAR, Links } from './links.ts';
 import { circumstances, median, save } from './report.ts';
 
 const PORTS = { send: 9, recv: 19 } as const;

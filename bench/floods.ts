@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuSeconds, type Ends, FAR, Links } from './links.ts';
+import { cpuSeconds } from '../src/cli/bench/links.ts';
+import { type Ends, FAR, Links } from './links.ts';
 import { circumstances, ROOT, save } from './report.ts';
 
 /** The port that each kind knocks at; bulk goes to discard (9), connects to http (80). */

@@ -2,7 +2,6 @@
 // between the kernel and `portside up`. Everything is removed again, whatever happens.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from './report.ts';
@@ -133,16 +132,5 @@ export class Links {
         // removed by somebody else in the meantime
       }
     }
-  }
-}
-
-/** CPU seconds of a process so far; 0 when it is gone. */
-export function cpuSeconds(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return 0;
   }
 }

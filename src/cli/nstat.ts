@@ -1,7 +1,7 @@
 // `portside nstat`: the counters of a running host, as nstat shows the kernel's.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { nstatRows, nstatText, type Values, valuesOf } from '../inspect/nstat.ts';
 import { controlFolder } from '../node/control.ts';
@@ -32,7 +32,7 @@ export function nstatCommand(): Command {
 
 /** The last look belongs to one run of a host: a new process starts at 0. */
 function historyFile(client: ControlClient): string {
-  return join(controlFolder(), `${client.words.name}.nstat.json`);
+  return join(controlFolder(), `${basename(client.words.name)}.nstat.json`);
 }
 
 function lastLook(client: ControlClient): Values {
@@ -49,10 +49,12 @@ async function nstat(client: ControlClient, patterns: string[], o: Options): Pro
   const values = valuesOf(counters, drops);
   const before = o.ignore === true ? null : lastLook(client);
   const rows = nstatRows(values, { before, zeros: o.zeros === true, patterns });
-  if (o.noupdate !== true) {
-    const text = JSON.stringify({ pid: client.words.pid, values });
-    writeFileSync(historyFile(client), text, { mode: 0o600 });
+  if (o.reset !== true) {
+    print(o.json === true ? [JSON.stringify(Object.fromEntries(rows))] : nstatText(rows));
   }
-  if (o.reset === true) return;
-  print(o.json === true ? [JSON.stringify(Object.fromEntries(rows))] : nstatText(rows));
+  if (o.noupdate === true) return;
+  // a host that was named by a path may be the only thing this user has ever had running
+  mkdirSync(controlFolder(), { recursive: true, mode: 0o700 });
+  const text = JSON.stringify({ pid: client.words.pid, values });
+  writeFileSync(historyFile(client), text, { mode: 0o600 });
 }

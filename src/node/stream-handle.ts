@@ -2,6 +2,7 @@
 // host's: `setNoDelay` and `setKeepAlive` reach the socket, as they reach a handle of the kernel's.
 // http2, and ws over tls, turn Nagle's algorithm off that way; with it on, each of their small
 // writes that follows another waits for the peer's delayed acknowledgment (RFC 1122 §4.2.3.4).
+// A write behind a shutdown gets EPIPE, where JSStreamSocket alone would throw an assertion.
 
 import type * as net from 'node:net';
 import { PassThrough } from 'node:stream';

@@ -88,6 +88,12 @@ describe('portside ss', () => {
     expect(second.out).toBe('#portside\n');
     const all = await ours('nstat', '-a', '--json', 'TcpPassiveOpens');
     expect(JSON.parse(all.out)).toEqual({ TcpPassiveOpens: 1 });
+    // by the path of the socket, from where no host has ever run
+    const env = { PORTSIDE_RUNTIME: join(lab.dir, 'elsewhere') };
+    const path = join(lab.dir, 'run', 'portside0.sock');
+    const command = [...PORTSIDE, 'nstat', '--host', path, 'TcpPassiveOpens'];
+    const far = await lab.runOutside(command, { env });
+    expect(far).toMatchObject({ code: 0, out: '#portside\nTcpPassiveOpens                 1\n' });
   });
 
   test('-K resets the connection, and the client hears of it (ss(8) -K)', async () => {

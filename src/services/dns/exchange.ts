@@ -135,7 +135,7 @@ class ServerTry implements UdpHandler {
     const { stats } = this.#exchange.ground;
     stats.udpQueries++;
     const errno = (this.#socket as UdpSocket).send(this.#query, 0, this.#query.length);
-    // What there is no room for now is as good as lost on the way: it is asked again.
+    // A full queue has dropped the question: the timer of this server repeats it, as after a loss.
     if (errno === 0 || errno === Code.ENOBUFS || errno === Code.EAGAIN) return true;
     this.#drop('ECONNREFUSED', false);
     return false;
