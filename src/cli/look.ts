@@ -15,6 +15,14 @@ export function lookOption(command: Command): Command {
   );
 }
 
+/** What `--help` ends with. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText(
+    'after',
+    `\nExamples:\n${lines.map((line) => `  ${line}\n`).join('')}`,
+  );
+}
+
 /** Opens the host, does `work` and closes; a failure is one sentence and exit code 1. */
 export async function look(
   options: LookOptions,

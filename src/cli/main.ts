@@ -3,12 +3,17 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addrCommand } from './addr.ts';
 import { benchCommand, benchLoadCommand } from './bench/command.ts';
 import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
+import { linkCommand } from './link.ts';
+import { neighCommand } from './neigh.ts';
 import { nstatCommand } from './nstat.ts';
+import { portsCommand } from './ports.ts';
 import { failWith } from './report.ts';
+import { routeCommand } from './route.ts';
 import { servicesCommand } from './services.ts';
 import { ssCommand } from './ss.ts';
 import { upCommand } from './up.ts';
@@ -29,7 +34,8 @@ function program(): Command {
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
-  commands.push(ssCommand(), nstatCommand(), buildNativeCommand());
+  commands.push(ssCommand(), nstatCommand(), portsCommand());
+  commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));

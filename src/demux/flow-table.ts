@@ -126,6 +126,16 @@ export class FlowTable {
     return counts;
   }
 
+  /** Every flow in the order of its cell, for people. Walks the whole table. */
+  entries(entry: (cell: number, home: number, hash: number, key: Int32Array) => void): void {
+    for (let i = 0; i <= this.#mask; i++) {
+      const at = i * STRIDE;
+      if (this.#cells[at + KEY] === EMPTY) continue;
+      const hash = this.#hash(this.#cells, at);
+      entry(i, hash & this.#mask, hash, this.#cells.subarray(at, at + KEY)); // cold
+    }
+  }
+
   /** Longest probe that a present flow needs now. */
   longestProbe(): number {
     const counts = this.probes();

@@ -6,6 +6,9 @@ import { below, type Random } from '../base/random.ts';
 
 const V4_MAPPED = 0x0000ffff;
 
+/** Most ports of which it is kept how often they were refused; the oldest one goes first. */
+const MOST_REFUSED = 1024;
+
 /** One application's hold on a port. */
 export interface Binding {
   readonly port: number;
@@ -32,6 +35,7 @@ export class Ports {
   #size = 0;
   /** Refused bindings since the start: the inspector's "who else tried". */
   refused = 0;
+  readonly #refusedAt = new Map<number, number>();
   /** Hash of the flow that `find` is about: set it before, where sharers are possible. */
   spread = 0;
   #turn = 0;
@@ -48,6 +52,23 @@ export class Ports {
     return [...this.#byPort.keys()];
   }
 
+  /** How often each port has been refused; the last MOST_REFUSED of them. */
+  refusals(): ReadonlyMap<number, number> {
+    return this.#refusedAt;
+  }
+
+  #refuse(port: number): Code {
+    this.refused++;
+    const times = this.#refusedAt.get(port) ?? 0;
+    this.#refusedAt.delete(port);
+    this.#refusedAt.set(port, times + 1);
+    for (const oldest of this.#refusedAt.keys()) {
+      if (this.#refusedAt.size <= MOST_REFUSED) break;
+      this.#refusedAt.delete(oldest);
+    }
+    return Code.EADDRINUSE;
+  }
+
   /** NONE, or EADDRINUSE when an overlapping binding exists and not both of them share. */
   bind(wanted: Binding): Code {
     const held = this.#byPort.get(wanted.port);
@@ -57,10 +78,7 @@ export class Ports {
       return Code.NONE;
     }
     for (const other of held) {
-      if (overlap(wanted, other) && !shares(wanted, other)) {
-        this.refused++;
-        return Code.EADDRINUSE;
-      }
+      if (overlap(wanted, other) && !shares(wanted, other)) return this.#refuse(wanted.port);
     }
     held.push(wanted);
     this.#size++;

@@ -6,12 +6,20 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Stack } from '../stack/stack.ts';
+import { tableAnswers } from './control-tables.ts';
+import {
+  type Answers,
+  type ControlGround,
+  controlError,
+  type Request,
+  Switch,
+} from './control-verb.ts';
 
 export const CONTROL_VERSION = 1;
 /** Longest request line in octets, and most clients at once. */
 const LONGEST_LINE = 65_536;
 const MOST_CLIENTS = 16;
+const NEWLINE = 10;
 /** Rows of one line of an answer; the host has a turn of its own between two lines. */
 const ROWS_A_PART = 500;
 
@@ -50,13 +58,11 @@ function makeFolder(): string {
   return folder;
 }
 
-type Request = { readonly id?: unknown; readonly do?: unknown } & Readonly<Record<string, unknown>>;
-
-/** What is asked for by name. An array is sent in parts. */
-type Answers = Readonly<Record<string, (request: Request) => unknown>>;
-
-function answersOf(stack: Stack, words: HostWords): Answers {
+function answersOf(ground: ControlGround, words: HostWords): Answers {
+  const { stack } = ground;
   return {
+    ...tableAnswers(ground),
+    ...ground.more,
     host: () => words,
     sockets: () => stack.sockets(),
     counters: () => stack.counters.snapshot(),
@@ -69,22 +75,21 @@ function answersOf(stack: Stack, words: HostWords): Answers {
 function endOf(value: unknown): { address: string; port: number } {
   const { address, port } = (value ?? {}) as { address?: unknown; port?: unknown };
   if (typeof address !== 'string' || typeof port !== 'number') {
-    throw Object.assign(new Error('local and remote need an address and a port'), {
-      code: 'EINVAL',
-    });
+    throw controlError('EINVAL', 'local and remote need an address and a port');
   }
   return { address, port };
 }
 
 /** Listens at `path`, or in the runtime folder under the host's name. */
 export async function openControl(
-  stack: Stack,
+  ground: ControlGround,
   words: HostWords,
   path: string | null,
 ): Promise<Control> {
-  const answers = answersOf(stack, words);
+  const answers = answersOf(ground, words);
   const clients = new Set<Socket>();
-  const server = createServer((socket) => {
+  // what a connection has been switched over to may end in one direction before the other
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (clients.size >= MOST_CLIENTS) {
       socket.destroy();
       return;
@@ -171,29 +176,36 @@ function say(socket: Socket, message: object): boolean {
 
 /** One request after the other; a line that is too long ends the client. */
 function serve(socket: Socket, answers: Answers): void {
-  let text = '';
+  let text: Buffer = Buffer.alloc(0);
   let busy: Promise<void> = Promise.resolve();
   let waiting = 0;
-  socket.setEncoding('utf8');
-  socket.on('data', (chunk: string) => {
-    text += chunk;
-    const lines = text.split('\n');
-    text = lines.pop() as string;
-    waiting += lines.length;
-    if (text.length > LONGEST_LINE || waiting > MOST_CLIENTS) {
-      socket.destroy();
-      return;
-    }
-    for (const line of lines) {
+  let over: Switch | null = null;
+  const take = (chunk: Buffer): void => {
+    text = text.length === 0 ? chunk : Buffer.concat([text, chunk]);
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE)) {
+      const line = text.toString('utf8', 0, end);
+      text = text.subarray(end + 1);
+      if (++waiting > MOST_CLIENTS) return void socket.destroy();
       busy = busy.then(async () => {
         waiting--;
-        if (line.trim() !== '') await answer(socket, answers, line);
+        if (over !== null || line.trim() === '') return;
+        over = await answer(socket, answers, line);
+        if (over === null) return;
+        socket.off('data', take);
+        socket.off('end', ended);
+        // the client waits for `done` before it sends anything else
+        over.take(socket);
       });
     }
-  });
+    if (text.length > LONGEST_LINE) socket.destroy();
+  };
+  const ended = (): void => void busy.then(() => (over === null ? socket.end() : undefined));
+  socket.on('data', take);
+  socket.on('end', ended);
 }
 
-async function answer(socket: Socket, answers: Answers, line: string): Promise<void> {
+/** Answers one line; a Switch when the connection is something else from here on. */
+async function answer(socket: Socket, answers: Answers, line: string): Promise<Switch | null> {
   let id: unknown = null;
   try {
     const request = JSON.parse(line) as Request;
@@ -202,17 +214,19 @@ async function answer(socket: Socket, answers: Answers, line: string): Promise<v
     const known = typeof name === 'string' && Object.hasOwn(answers, name);
     if (!known) {
       const asked = Object.keys(answers).join(', ');
-      throw Object.assign(new Error(`'${String(name)}' is not one of ${asked}`), {
-        code: 'ENOSYS',
-      });
+      throw controlError('ENOSYS', `'${String(name)}' is not one of ${asked}`);
     }
-    const value = (answers[name] as Answers[string])(request);
+    const value = await (answers[name] as Answers[string])(request, socket);
     if (Array.isArray(value)) await sayRows(socket, id, value);
-    else say(socket, { id, done: value });
+    else if (value instanceof Switch) {
+      say(socket, { id, done: value.done });
+      return value;
+    } else say(socket, { id, done: value });
   } catch (error) {
     const { code = 'EINVAL', message } = error as { code?: string; message: string };
     if (!socket.destroyed) say(socket, { id, error: { code, message } });
   }
+  return null;
 }
 
 async function sayRows(socket: Socket, id: unknown, rows: readonly unknown[]): Promise<void> {

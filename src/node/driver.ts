@@ -74,6 +74,11 @@ export class Driver implements DeviceSink {
     this.clock = clock;
   }
 
+  /** The first device; null without one. */
+  get device(): DeviceLink | null {
+    return this.#devices[0] ?? null;
+  }
+
   /** Starts taking packets from `link`, which the stack knows as `id`. */
   attach(link: Link, id: number, slab: Slab, rxBase: number, rxSize: number): void {
     this.#ids.set(link, id);

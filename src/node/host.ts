@@ -10,6 +10,7 @@ import { type Address, fromV4 } from '../wire/address.ts';
 import { slabSum } from './addon.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import { type Control, openControl } from './control.ts';
+import type { Answers } from './control-verb.ts';
 import { type DgramModule, makeDgram } from './dgram.ts';
 import { type DnsModule, makeDns } from './dns.ts';
 import { Names } from './dns-names.ts';
@@ -122,9 +123,9 @@ export class Host extends EventEmitter {
   /**
    * Lets `portside ss` and its like look in, by a Unix socket for this user only: at `path`, or in
    * the runtime folder under the device's name. Answers its path. Rejects with Node's error of
-   * listening there. It goes with the host.
+   * listening there. It goes with the host. `more` are verbs of the program's own.
    */
-  async serveControl(path: string | null = null): Promise<string> {
+  async serveControl(path: string | null = null, more: Answers = {}): Promise<string> {
     if (this.#control !== null) return this.#control.path;
     const words = {
       name: this.device?.name ?? `pid-${process.pid}`,
@@ -133,7 +134,9 @@ export class Host extends EventEmitter {
       mtu: this.device?.mtu ?? null,
       offloads: this.device?.offloads ?? [],
     };
-    const control = await openControl(this.stack, words, path);
+    const { stack, net, dns } = this;
+    const ground = { stack, net, dns, link: this.#driver.device, more };
+    const control = await openControl(ground, words, path);
     if (this.closed) control.close();
     else this.#control = control;
     return control.path;

@@ -17,6 +17,7 @@ import * as igmp from '../ip/igmp.ts';
 import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
 import { drop, flushLinks, IpLayer, noteMtus, Verdict } from '../ip/ip.ts';
+import type { RouteSpec } from '../ip/routes.ts';
 import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
@@ -57,6 +58,15 @@ export interface StackOptions {
   onWork?: (() => void) | undefined;
   /** Sum of the slab's octets, as wire/checksum.ts `sum`: the addon's when there is one. */
   sum?: ((off: number, len: number, initial: number) => number) | undefined;
+}
+
+export interface RouteOptions {
+  link: number;
+  gateway?: string;
+  /** Lower is better; default 0. */
+  metric?: number;
+  /** Largest packet in octets; default: the link's. */
+  mtu?: number;
 }
 
 const DEFAULT_SLAB = 8 << 20;
@@ -279,11 +289,21 @@ export class Stack {
   }
 
   /** Throws CodeError: EINVAL, ENODEV, ENOBUFS. */
-  addRoute(destination: string, length: number, o: { link: number; gateway?: string }): void {
+  addRoute(destination: string, length: number, o: RouteOptions): void {
+    const code = configureIp.addRoute(this.ip, this.#route(destination, length, o));
+    if (code !== Code.NONE) throw new CodeError(code, 'route', `${destination}/${length}`);
+  }
+
+  /** Throws CodeError: EINVAL, ENETUNREACH when there is no such route. */
+  removeRoute(destination: string, length: number, o: RouteOptions): void {
+    const code = configureIp.removeRoute(this.ip, this.#route(destination, length, o));
+    if (code !== Code.NONE) throw new CodeError(code, 'route', `${destination}/${length}`);
+  }
+
+  #route(destination: string, length: number, o: RouteOptions): RouteSpec {
     const prefix = this.#prefix(destination, length);
     const gateway = o.gateway === undefined ? null : this.#prefix(o.gateway, 0).address;
-    const code = configureIp.addRoute(this.ip, { prefix, linkId: o.link, gateway });
-    if (code !== Code.NONE) throw new CodeError(code, 'route', `${destination}/${length}`);
+    return { prefix, linkId: o.link, gateway, metric: o.metric ?? 0, mtu: o.mtu ?? 0 };
   }
 
   #prefix(address: string, length: number): Prefix {
