@@ -13,7 +13,7 @@ import { outputNew, sendAck, sendReset, sendSyn } from './output.ts';
 import { consumed, settleAckTimer, storeAt } from './receive.ts';
 import { retransmitLost } from './retransmit.ts';
 import { State, transmits } from './state.ts';
-import { AckWish, Ready, runsDry, type Tcb } from './tcb.ts';
+import { AckWish, Ca, Ready, runsDry, type Tcb } from './tcb.ts';
 import { type TcpLayer, wake } from './tcp.ts';
 import { retire } from './time-wait.ts';
 import { armRto } from './timers.ts';
@@ -187,8 +187,9 @@ export function output(t: Tcb): void {
     armRto(t);
   }
   if (transmits(t.state) || (t.fastOpened && t.state === State.SYN_RCVD)) {
-    if (t.newFirst) {
-      t.newFirst = false;
+    const newFirst = t.newFirst && t.ca === Ca.LOSS; // another ACK of this batch may have ended it
+    t.newFirst = false;
+    if (newFirst) {
       outputNew(t, 1);
       // RFC 5682 step 2b: nothing new may go (Nagle, cwnd): recovery in the ordinary way, at once
       if (((t.sndNxt - t.highSeq) | 0) <= 0) {

@@ -108,13 +108,12 @@ function inLoss(t: Tcb, pass: AckPass): void {
   const resent = t.retransOut;
   identifyLoss(t, pass);
   // undone, or retransmissions are lost themselves: what is lost now begins an episode of its own
-  if (t.ca === Ca.LOSS ? t.retransOut < resent : t.ca === Ca.OPEN) {
-    if (t.lostOut > 0) enterRecovery(t);
-    else if (t.ca === Ca.OPEN) {
-      // the reduction was for nothing, but the path does say that it is full (Linux)
-      takeEcho(t, pass);
-      tryOpen(t);
-    }
+  if (t.ca === Ca.LOSS && t.retransOut >= resent) return;
+  if (t.lostOut > 0) enterRecovery(t);
+  else if (t.ca !== Ca.LOSS) {
+    // the reduction was for nothing, but the path does say that it is full (Linux)
+    takeEcho(t, pass);
+    tryOpen(t);
   }
 }
 
