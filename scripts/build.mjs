@@ -1,7 +1,8 @@
 // Builds dist/: the ESM tree and its declarations by tsc, and for Node one CommonJS bundle by
 // esbuild that every door (`.`, `./net`, `./core`, …) of both module systems leads to, so that each
 // class exists once in a process however it was loaded (docs/decisions/0003). Bundlers and browsers
-// get the ESM tree. The old dist/ is replaced in one step at the end.
+// get the ESM tree. The inspector's page is one script and one sheet in dist/web/page. The old
+// dist/ is replaced in one step at the end.
 
 import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -58,6 +59,24 @@ async function bundle() {
   writeRegister(cjs);
 }
 
+/** The inspector's page: one script, one sheet, nothing from elsewhere. */
+async function bundlePage() {
+  const { build } = await import('esbuild');
+  const page = join(ROOT, 'src', 'web', 'page');
+  await build({
+    entryPoints: { page: join(page, 'main.ts'), style: join(page, 'style.css') },
+    outdir: join(fresh, 'web', 'page'),
+    bundle: true,
+    minify: true,
+    target: ['es2022', 'chrome109', 'firefox115', 'safari16'],
+    format: 'esm',
+    logLevel: 'warning',
+  });
+  for (const file of ['index.html', 'icon.svg']) {
+    cpSync(join(page, file), join(fresh, 'web', 'page', file));
+  }
+}
+
 function writeDoor(cjs, door, where, exported) {
   const code = `'use strict';\nmodule.exports = require('./portside.cjs').${where};\n`;
   writeFileSync(join(cjs, `${door}.cjs`), code);
@@ -92,6 +111,7 @@ rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh, { recursive: true });
 compile();
 await bundle();
+await bundlePage();
 declareForRequire();
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

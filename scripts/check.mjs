@@ -11,6 +11,7 @@ const biome = join(ROOT, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
 const STEPS = [
   ['types', [tsc, '-p', 'test/tsconfig.json']],
   ['types of the core', [tsc, '-p', 'src/tsconfig.core.json']],
+  ['types of the page', [tsc, '-p', 'src/web/page/tsconfig.json']],
   ['lint and format', [biome, 'ci', '--colors=off', '--max-diagnostics=100', '.']],
 ];
 

@@ -21,6 +21,9 @@ const NEEDED = [
   'dist/cjs/index.cjs',
   'dist/cjs/index.mjs',
   'dist/cjs/types/index.d.ts',
+  'dist/web/page/index.html',
+  'dist/web/page/page.js',
+  'dist/web/page/style.css',
 ];
 /** Nothing else than this is shipped. */
 const ALLOWED = [

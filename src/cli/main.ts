@@ -8,6 +8,7 @@ import { benchCommand, benchLoadCommand } from './bench/command.ts';
 import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
+import { inspectCommand } from './inspect.ts';
 import { linkCommand } from './link.ts';
 import { neighCommand } from './neigh.ts';
 import { nstatCommand } from './nstat.ts';
@@ -34,7 +35,7 @@ function program(): Command {
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
-  commands.push(ssCommand(), nstatCommand(), portsCommand());
+  commands.push(ssCommand(), nstatCommand(), inspectCommand(), portsCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down

@@ -5,7 +5,9 @@ import { Command } from 'commander';
 import { createHost, type Host } from '../node/host.ts';
 import { IPERF3_PORT } from '../services/iperf3.ts';
 import type { Service } from '../services/service.ts';
+import type { Inspector } from '../web/server.ts';
 import { firstOther, parseAddress, parsePort, parseTyped } from './addresses.ts';
+import { inspectHost } from './inspect-host.ts';
 import { failWith, Report, sentence, UsageError } from './report.ts';
 import { closeServices, startServices, type Wanted } from './service-set.ts';
 
@@ -33,6 +35,7 @@ interface Options {
   json?: boolean;
   // commander's name for --no-control
   control?: boolean;
+  inspect?: boolean | string;
 }
 
 export interface Plan {
@@ -48,6 +51,8 @@ export interface Plan {
   readonly pidfile: string | undefined;
   readonly json: boolean;
   readonly control: boolean;
+  /** Port of the inspector's page on the kernel's loopback; null: none. */
+  readonly inspect: number | null;
 }
 
 function gather(value: string, before: string[] = []): string[] {
@@ -73,6 +78,7 @@ export function upCommand(): Command {
     .option('--busy-poll <US>', 'ask on for so many µs before sleeping; 0: never (default: 50)')
     .option('--pidfile <F>', 'write the process id into F once ready; F is removed at the end')
     .option('--no-control', 'no control socket: `portside ss` and nstat cannot look in')
+    .option('--inspect [PORT]', 'a page in the browser that shows this host; prints its address')
     .option('--json', 'print one JSON object a line')
     .usage('[NAME] ADDR/PREFIX [options]')
     .action(async (first: string | undefined, second: string | undefined, options: Options) => {
@@ -121,6 +127,7 @@ export function plan(
     pidfile: options.pidfile,
     json: options.json === true,
     control: options.control !== false,
+    inspect: inspectOf(options),
   };
 }
 
@@ -171,6 +178,12 @@ function wantedOf(options: Options): Wanted {
   };
 }
 
+function inspectOf({ inspect, control }: Options): number | null {
+  if (inspect === undefined || inspect === false) return null;
+  if (control === false) throw new UsageError('--inspect asks the control socket: no --no-control');
+  return typeof inspect === 'string' ? parsePort(inspect, '--inspect') : 0;
+}
+
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
@@ -182,13 +195,15 @@ async function run(wish: Plan): Promise<void> {
   const host = await openHost(wish);
   let services: Service[] = [];
   let pidfile: string | null = null;
+  let inspector: Inspector | null = null;
   // The host alone does not keep the process alive, and a host without services still answers.
   host.ref();
   const lost = new Promise<Error>((resolve) => host.on('error', (reason) => resolve(reason)));
   try {
     services = await startServices(host, wish.wanted);
     announce(report, host, wish, services);
-    if (wish.control) await offerControl(host);
+    const control = wish.control ? await offerControl(host) : null;
+    if (wish.inspect !== null) inspector = await offerInspector(report, control, wish.inspect);
     if (wish.pidfile !== undefined) {
       writeFileSync(wish.pidfile, `${process.pid}\n`);
       pidfile = wish.pidfile;
@@ -199,6 +214,7 @@ async function run(wish: Plan): Promise<void> {
     report.say('closing', `${end}: closing`, { signal: end });
   } finally {
     boundTheEnd();
+    inspector?.close();
     closeServices(services);
     await host.close({ deadlineMs: CLOSE_MS });
     if (pidfile !== null) removePidfile(pidfile);
@@ -243,12 +259,24 @@ export function boundTheEnd(): void {
 }
 
 /** Without a place for the socket the host serves all the same. */
-async function offerControl(host: Host): Promise<void> {
+async function offerControl(host: Host): Promise<string | null> {
   try {
-    await host.serveControl();
+    return await host.serveControl();
   } catch (reason) {
     process.stderr.write(`portside: no control socket: ${sentence(reason)}\n`);
+    return null;
   }
+}
+
+async function offerInspector(
+  report: Report,
+  control: string | null,
+  port: number,
+): Promise<Inspector> {
+  if (control === null) throw new Error('no inspector without a control socket');
+  const inspector = await inspectHost(control, port);
+  report.say('inspect', `inspector: ${inspector.url}`, { url: inspector.url });
+  return inspector;
 }
 
 function removePidfile(path: string): void {

@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { briefRows } from '../inspect/brief.ts';
 import { tableAnswers } from './control-tables.ts';
 import {
   type Answers,
@@ -64,7 +65,7 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
     ...tableAnswers(ground),
     ...ground.more,
     host: () => words,
-    sockets: () => stack.sockets(),
+    sockets: (request) => (request.brief === true ? briefRows(stack.sockets()) : stack.sockets()),
     counters: () => stack.counters.snapshot(),
     memory: () => stack.memory(),
     flows: () => stack.flowTables(),

@@ -26,6 +26,7 @@ describe('portside up', () => {
       pidfile: undefined,
       json: false,
       control: true,
+      inspect: null,
     });
   });
 
@@ -46,6 +47,7 @@ describe('portside up', () => {
       pidfile: '/run/x.pid',
       json: true,
       control: true,
+      inspect: '9229',
     });
     expect(all).toEqual({
       name: 'tun3',
@@ -59,6 +61,7 @@ describe('portside up', () => {
       pidfile: '/run/x.pid',
       json: true,
       control: true,
+      inspect: 9229,
     });
   });
 
@@ -79,6 +82,11 @@ describe('portside up', () => {
     ['an MTU of no number', ['10.77.0.2/24', undefined, { mtu: '1e3' }], "--mtu: '1e3'"],
     ['an MTU above IPv4', ['10.77.0.2/24', undefined, { mtu: '65536' }], "--mtu: '65536'"],
     ['dots for a namespace', ['10.77.0.2/24', undefined, { netns: '..' }], "--netns: '..'"],
+    [
+      'an inspector without a control socket',
+      ['10.77.0.2/24', undefined, { inspect: true, control: false }],
+      '--inspect asks the control socket',
+    ],
     ['a bad prefix to own', ['10.77.0.2/24', undefined, { own: ['10.9/16'] }], "--own: '10.9/16'"],
   ] as const;
   test.each(refused)('refuses %s', (_name, [first, second, options], message) => {
