@@ -15,6 +15,7 @@ import { DgramOptions, EBADF, REUSE_ADDR } from './dgram-options.ts';
 import { errnoError } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
 import { rethrow } from './rethrow.ts';
+import { settleTicks } from './ticks.ts';
 
 /** libuv's UV_UDP_IPV6ONLY and UV_UDP_REUSEPORT. */
 const IPV6_ONLY = 1;
@@ -251,6 +252,7 @@ export class DgramHandle extends DgramOptions implements UdpHandler, Tenant {
     } catch (error) {
       rethrow(error);
     }
+    settleTicks();
   }
 
   error(_s: UdpSocket, code: number): void {
@@ -279,6 +281,7 @@ export class DgramHandle extends DgramOptions implements UdpHandler, Tenant {
     } catch (error) {
       rethrow(error);
     }
+    settleTicks();
   }
 
   #complete(request: SendRequest, error: number, sent: number): void {

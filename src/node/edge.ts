@@ -6,9 +6,11 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type * as net from 'node:net';
 import type { TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
+import { Backlog } from './backlog.ts';
 import { errnoError, hostClosed } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
 import { LoopHold } from './loop-hold.ts';
+import type { NativeHandle } from './native-handle.ts';
 import type { OnRead } from './on-read.ts';
 import { rethrow } from './rethrow.ts';
 
@@ -44,6 +46,8 @@ export class Edge implements Tenant {
   corked = false;
   pacingRate = 0;
   onread: OnRead | null = null;
+  /** `_handle`, once somebody has asked for it. */
+  native: NativeHandle | null = null;
   /** Beneath a TLSSocket or an http2 session, which would write after an `end` of ours. */
   wrapped = false;
   /** Accepted on a dual-stack listener: IPv4 addresses are shown as ::ffff:a.b.c.d. */
@@ -56,10 +60,10 @@ export class Edge implements Tenant {
   #isAsking = false;
   /** Octets queued when the idle timeout last looked. */
   unsentSeen = 0;
-  /** Chunks that wait for room in the send buffer, and the callback that is owed for them. */
-  readonly #backlog: Uint8Array[] = [];
-  #backlogOff = 0;
+  /** What waits for room in the send buffer, and the callback that is owed for it. */
+  readonly #backlog = new Backlog();
   #owed: WriteCallback | null = null;
+  #finWaits = false;
   #openTurn = -1;
   /** The last turn in which a write was done at once. */
   #doneTurn = -1;
@@ -163,14 +167,18 @@ export class Edge implements Tenant {
       this.onread.deliver(u8, off, len);
       return;
     }
-    const chunk = this.ground.delivery.copy(u8, off, len);
-    let more = true;
+    const { native, resource } = this;
     try {
-      more = this.resource.runInAsyncScope(pushChunk, undefined, socket, chunk);
+      // Whoever listens natively copies, and says by readStop that it is enough.
+      if (native !== null) {
+        resource.runInAsyncScope(native.deliver, native, u8.subarray(off, off + len));
+      } else {
+        const chunk = this.ground.delivery.copy(u8, off, len);
+        if (!resource.runInAsyncScope(pushChunk, undefined, socket, chunk)) this.stopReading();
+      }
     } catch (error) {
       rethrow(error);
     }
-    if (!more) this.stopReading();
   }
 
   /** The peer has sent FIN and everything before it has been delivered. */
@@ -180,6 +188,10 @@ export class Edge implements Tenant {
     this.ended = true;
     this.#hold.apply();
     this.run(() => {
+      if (this.native !== null) {
+        this.native.emitEOF();
+        return;
+      }
       socket.push(null);
       socket.read(0);
     });
@@ -213,15 +225,12 @@ export class Edge implements Tenant {
     const len = chunk.byteLength;
     if (len === 0) return;
     this.bytesWritten += len;
-    const taken = this.#backlog.length > 0 ? 0 : (this.handle as TcpSocket).send(chunk, 0, len);
-    if (taken === len) return;
-    if (this.#backlog.length === 0) this.#backlogOff = taken;
-    this.#backlog.push(chunk);
+    this.#backlog.put(this.handle as TcpSocket, chunk);
   }
 
   /** Calls `done` as soon as everything put lies in the send buffer: the memory is free again. */
   settle(done: WriteCallback): void {
-    if (this.#backlog.length > 0) this.#owed = done;
+    if (!this.#backlog.empty) this.#owed = done;
     this.#hold.apply();
     if (this.#owed !== null) return;
     this.#doneTurn = this.ground.driver.turns;
@@ -232,25 +241,14 @@ export class Edge implements Tenant {
     return this.#owed !== null;
   }
 
-  /** There is room again. Bounded by what one _writev has brought. */
+  /** There is room again. */
   writable(): void {
-    const handle = this.handle as TcpSocket;
     refreshTimer(this.socket);
-    let i = 0;
-    for (; i < this.#backlog.length; i++) {
-      const chunk = this.#backlog[i] as Uint8Array;
-      const left = chunk.byteLength - this.#backlogOff;
-      const taken = handle.send(chunk, this.#backlogOff, left);
-      if (taken < left) {
-        this.#backlogOff += taken;
-        break;
-      }
-      this.#backlogOff = 0;
-    }
-    this.#backlog.splice(0, i);
+    const isEmpty = this.#backlog.flush(this.handle as TcpSocket);
     const done = this.#owed;
-    if (this.#backlog.length > 0 || done === null) return;
+    if (!isEmpty || done === null) return;
     this.#owed = null;
+    if (this.#finWaits) this.#shutdown();
     // The stream calls back for what was done at once in ticks, and no tick has come in this turn.
     const isEarly = this.#doneTurn === this.ground.driver.turns;
     if (isEarly) process.nextTick(() => this.run(done));
@@ -303,7 +301,7 @@ export class Edge implements Tenant {
     const handle = this.handle;
     if (handle !== null && !this.over) {
       // What lies in the send buffer still goes out, as from the kernel's; the rest is dropped.
-      this.#backlog.length = 0;
+      this.#backlog.clear();
       // The kernel sends in write(2): what was written goes before a reset here too, a turn later.
       const resets = reset || handle.readable > 0;
       if (resets && handle.unsent > 0) setImmediate(() => handle.abort());
@@ -320,6 +318,8 @@ export class Edge implements Tenant {
     this.over = true;
     this.local = null;
     this.remote = null;
+    this.native = null;
+    this.#finWaits = false;
     this.bytesRead = 0;
     this.bytesWritten = 0;
     this.ref(true);
@@ -343,6 +343,10 @@ export class Edge implements Tenant {
     this.#hold.ref(on);
   }
 
+  get refed(): boolean {
+    return this.#hold.refed;
+  }
+
   /** FIN behind what has been put; `done` follows. */
   shutdown(done: WriteCallback): void {
     if (this.handle?.tcb.path.linkId === LOOPBACK) {
@@ -359,6 +363,9 @@ export class Edge implements Tenant {
 
   #shutdown(): void {
     if (this.over) return;
+    // A native writer's stream does not know what waits: the FIN goes behind it.
+    this.#finWaits = this.owing;
+    if (this.#finWaits) return;
     this.handle?.shutdown();
     this.#hold.finish();
   }

@@ -34,6 +34,10 @@ export class LoopHold implements Orphan {
     this.#of = of;
   }
 
+  get refed(): boolean {
+    return this.#refed;
+  }
+
   ref(on: boolean): void {
     this.#refed = on;
     this.apply();

@@ -24,6 +24,7 @@ import {
   type ServerExtras,
 } from './server-options.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
+import { settleTicks } from './ticks.ts';
 
 export const kGround = Symbol('portside.ground');
 const kExtras = Symbol('portside.extras');
@@ -160,6 +161,7 @@ class ListenHandle implements ServerHandler, Tenant {
     } catch (error) {
       rethrow(error);
     }
+    settleTicks();
     return edgeHandler;
   }
 
@@ -179,6 +181,7 @@ class ListenHandle implements ServerHandler, Tenant {
     } catch (error) {
       rethrow(error);
     }
+    settleTicks();
   }
 }
 

@@ -12,6 +12,7 @@ import { Edge, type WriteCallback } from './edge.ts';
 import { coded, errnoError, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
 import { moveTimeout, stopTimeout } from './idle-timer.ts';
+import { hasNativeHandles, type NativeHandle, nativeHandleOf } from './native-handle.ts';
 import { begin, connectArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
 import { reachWrapped } from './stream-handle.ts';
@@ -258,6 +259,7 @@ export class SocketBody extends net.Socket {
    */
   override once(event: string | symbol, listener: (...args: never[]) => void): this {
     super.once(event as string, listener as () => void);
+    if (hasNativeHandles) return this;
     if (event === 'connect' && edgeOf(this).active && !this.connecting && calledBy(TLS)) {
       process.nextTick(() => {
         if (this.destroyed) return;
@@ -308,6 +310,15 @@ addTcpSetters(SocketBody.prototype, edgeOf);
 
 // Getters that net.Socket has as accessors and its type as properties. The prototype is asked too.
 Object.defineProperties(SocketBody.prototype, {
+  _handle: {
+    configurable: true,
+    get(this: SocketBody): NativeHandle | null {
+      const edge = edgeOf(this);
+      return edge === undefined ? null : nativeHandleOf(edge);
+    },
+    // Node's constructor, and whoever takes a handle away: ours goes with its connection.
+    set(): void {},
+  },
   pending: {
     configurable: true,
     get(this: SocketBody): boolean {

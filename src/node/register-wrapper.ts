@@ -44,8 +44,8 @@ export function patchWrapper(patches: Patches): void {
   }
 }
 
-function isOurs(stream: net.Socket | undefined): stream is net.Socket {
-  return stream !== undefined && edgeOf(stream) !== null;
+function isOurs(stream: net.Socket | null | undefined): stream is net.Socket {
+  return stream != null && edgeOf(stream) !== null;
 }
 
 function passConnect(wrapper: Wrapper): void {
@@ -74,7 +74,7 @@ function addressOf(name: '_getpeername' | '_getsockname', field: string): Method
 /** `ref` and `unref` are the matter of the host's socket beneath, and of Node's own elsewhere. */
 function passed(name: 'ref' | 'unref', field: string): Method {
   const method = function (this: net.Socket): net.Socket {
-    const beneath = (this as unknown as Record<string, net.Socket | undefined>)[field];
+    const beneath = (this as unknown as Record<string, net.Socket | null>)[field];
     if (isOurs(beneath)) beneath[name]();
     else net.Socket.prototype[name].call(this);
     return this;

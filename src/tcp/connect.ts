@@ -18,6 +18,9 @@ import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { flowKey, wake } from './tcp.ts';
 import { armRto, startKeepAlive } from './timers.ts';
 
+/** The stack's own link. */
+const LOOPBACK = 0;
+
 /** Sends the SYN of a control block whose path and ports are set. False: the 4-tuple is in use. */
 export function openActive(t: Tcb): boolean {
   const layer = t.layer;
@@ -86,7 +89,9 @@ export function segmentInSynSent(t: Tcb, rx: Rx): Verdict {
   t.ackWish = AckWish.NOW;
   t.quickAcks = 16;
   startKeepAlive(t);
-  wake(t, Ready.OPENED | Ready.OUTPUT);
+  // Within one stack the listener's program hears of it first, as from the kernel's accept queue.
+  const held = t.path.linkId === LOOPBACK ? Ready.HELD | Ready.LATE : 0;
+  wake(t, Ready.OPENED | Ready.OUTPUT | held);
   return Verdict.DONE;
 }
 

@@ -71,8 +71,14 @@ function take(tcp: TcpLayer, bit: number): boolean {
 }
 
 function serve(tcp: TcpLayer, t: Tcb): void {
+  if ((tcp.pending & Ready.HELD) !== 0 && t.closeCode === 0) {
+    hold(tcp, t);
+    return;
+  }
   if (take(tcp, Ready.ACCEPT)) accept(tcp, t);
   const user = t.user;
+  // lost while it was held: opened it has been all the same
+  if (take(tcp, Ready.LATE) && user !== null && take(tcp, Ready.OPENED)) user.opened();
   if (user !== null && t.closeCode === 0) {
     if (take(tcp, Ready.OPENED)) user.opened();
     if (take(tcp, Ready.URGENT)) user.urgent();
@@ -86,6 +92,15 @@ function serve(tcp: TcpLayer, t: Tcb): void {
   if (take(tcp, Ready.WRITABLE)) tellRoom(t);
   if (t.state !== State.CLOSED) output(t);
   if (mayTellClosed(t)) tellClosed(t);
+}
+
+/** What there is to tell waits for one of the next rounds; the handshake goes on. */
+function hold(tcp: TcpLayer, t: Tcb): void {
+  const pending = tcp.pending;
+  const held = pending & Ready.HELD;
+  t.ready |= (pending & ~Ready.HELD) | (held & (held - 1));
+  tcp.pending = 0;
+  output(t);
 }
 
 /** The listener's program gets its connection, or the connection waits in the accept queue. */

@@ -39,6 +39,10 @@ export const Ready = {
   ACCEPT: 128,
   URGENT: 256,
   FREE: 512,
+  /** Nothing is told for two rounds: one of the two bits goes with each. */
+  HELD: 3072,
+  /** It has been held: `opened` is told whatever has come meanwhile. */
+  LATE: 4096,
 } as const;
 
 /** How much an acknowledgment wants to go out. */

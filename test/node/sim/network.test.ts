@@ -175,6 +175,8 @@ describe('a path', () => {
       const answer = await network.run(async () => {
         await up();
         await (await client.fetch('http://server/before')).text();
+        // The client's last acknowledgment is to be out.
+        await new Promise((resolve) => setTimeout(resolve, 100));
         const path = network.path(client, server).cut();
         setTimeout(() => path.heal(), 5000);
         const began = Date.now();
