@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const LONG = [
   'test/attacks/{memory,unpredictable}.test.ts',
   'test/compat/{compat,exit,upper}.test.ts',
-  'test/node/context.test.ts',
+  'test/node/{context,stream-handle}.test.ts',
   'test/tcp/{attacks,grid}.test.ts',
   'test/tcp/congestion/bbr.test.ts',
   'test/upper/**/*.test.ts',

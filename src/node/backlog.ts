@@ -42,3 +42,14 @@ export class Backlog {
     this.#chunks.length = 0;
   }
 }
+
+export type WriteCallback = (error?: Error | null) => void;
+
+/** A native half and the socket's own stream may each have a write under way. */
+export function both(first: WriteCallback | null, second: WriteCallback): WriteCallback {
+  if (first === null) return second;
+  return (error) => {
+    first(error);
+    second(error);
+  };
+}

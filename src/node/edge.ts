@@ -6,7 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type * as net from 'node:net';
 import type { TcpOptions, TcpSocket } from '../socket/tcp-socket.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, both, type WriteCallback } from './backlog.ts';
 import { errnoError, hostClosed } from './errors.ts';
 import type { Ground, Tenant } from './ground.ts';
 import { LoopHold } from './loop-hold.ts';
@@ -16,8 +16,6 @@ import { rethrow } from './rethrow.ts';
 
 /** The stack's own link. */
 const LOOPBACK = 0;
-
-export type WriteCallback = (error?: Error | null) => void;
 
 export class Edge implements Tenant {
   readonly ground: Ground;
@@ -230,7 +228,7 @@ export class Edge implements Tenant {
 
   /** Calls `done` as soon as everything put lies in the send buffer: the memory is free again. */
   settle(done: WriteCallback): void {
-    if (!this.#backlog.empty) this.#owed = done;
+    if (!this.#backlog.empty) this.#owed = both(this.#owed, done);
     this.#hold.apply();
     if (this.#owed !== null) return;
     this.#doneTurn = this.ground.driver.turns;

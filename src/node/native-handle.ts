@@ -36,6 +36,8 @@ type JsStreamClass = new () => JsStream;
 /** The stream, and what feeds it. */
 export interface NativeHandle extends JsStream {
   readonly edge: Edge;
+  /** A native half has asked for the FIN: nothing more is written. */
+  readonly isShut: boolean;
   deliver(octets: Uint8Array): void;
 }
 
@@ -106,6 +108,7 @@ function edgeOf(handle: unknown): Edge {
 function write(to: NativeHandle, request: object, chunks: Uint8Array[]): number {
   const { edge } = to;
   if (!edge.active) return UV_ECANCELED;
+  if (to.isShut) return Code.EPIPE;
   if (edge.over) return edge.fate === 0 ? Code.EPIPE : edge.fate;
   edge.wrapped = true;
   try {
@@ -130,6 +133,7 @@ type Maker = (edge: Edge) => NativeHandle;
 function makerOf(Base: JsStreamClass): Maker {
   class Handle extends Base implements NativeHandle {
     readonly edge: Edge;
+    isShut = false;
 
     constructor(edge: Edge) {
       super();
@@ -175,6 +179,7 @@ function makerOf(Base: JsStreamClass): Maker {
     onshutdown(request: object): number {
       const edge = this.edge;
       if (!edge.active) return UV_ECANCELED;
+      this.isShut = true;
       edge.shutdown(() => this.finishShutdown(request, 0));
       return 0;
     }

@@ -1,14 +1,15 @@
 // net.Socket over a host's stack. It is a node:net Socket by inheritance (`instanceof` holds, and
 // argument checks, timeouts, `end`, `destroySoon`, `readyState` are Node's own code) that never has
-// a handle of the kernel's: `_handle` stays null, and every method that would use it is here.
-// node:tls, http2 and JSStreamSocket see a stream without a handle and wrap it as one.
+// a handle of the kernel's: every method that would use one is here. `_handle` is a stream for the
+// native halves of tls, http2 and http (native-handle.ts), or null: then they wrap the socket.
 
 import type { Buffer as NodeBuffer } from 'node:buffer';
 import * as net from 'node:net';
 import { Code, CodeError } from '../base/code.ts';
+import type { WriteCallback } from './backlog.ts';
 import { type Chunks, octets, putAll } from './chunks.ts';
 import { SystemClock } from './clock.ts';
-import { Edge, type WriteCallback } from './edge.ts';
+import { Edge } from './edge.ts';
 import { coded, errnoError, invalidValue } from './errors.ts';
 import type { Ground } from './ground.ts';
 import { moveTimeout, stopTimeout } from './idle-timer.ts';

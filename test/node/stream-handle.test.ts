@@ -1,15 +1,20 @@
-// tls and http2 wrap a socket of a host's as a stream: what they, and programs, set on their own socket
-// reaches the host's.
+// A Node that does not give its stream class (process.binding) has no `_handle` to stand on: tls and
+// http2 wrap a socket of a host's as a stream, and what they, and programs, set on their own socket
+// reaches the host's. With the class: native-handle.test.ts.
 
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import type net from 'node:net';
 import { PassThrough } from 'node:stream';
 import tls from 'node:tls';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHost, type Host } from '../../src/node/host.ts';
 import { createNetwork } from '../../src/node/sim/index.ts';
 import { CERT, KEY } from '../fixtures/certificate.ts';
+
+vi.hoisted(() => {
+  Object.defineProperty(process, 'binding', { value: undefined });
+});
 
 let host: Host;
 let port: number;
@@ -46,6 +51,11 @@ async function connected(): Promise<[net.Socket, net.Socket]> {
 }
 
 describe('a host’s socket that Node has wrapped', () => {
+  test('has no handle', async () => {
+    const [client] = await connected();
+    expect(client).toHaveProperty('_handle', null);
+  });
+
   test('http2 sessions turn Nagle’s algorithm off at both ends', async () => {
     const [client, peer] = await connected();
     const [here, there] = [noted(client), noted(peer)];

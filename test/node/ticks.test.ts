@@ -66,23 +66,7 @@ describe('within one host', () => {
   });
 });
 
-describe('_handle', () => {
-  test('is a stream of the C++ layer while the connection lives, and null before and after', async () => {
-    host = await createHost({});
-    const port = await listening(host.net.createServer());
-    const client = host.net.connect(port, '127.0.0.1') as Socket & {
-      _handle: { isStreamBase: boolean; hasRef(): boolean } | null;
-    };
-    await once(client, 'connect');
-    expect(client._handle?.isStreamBase).toBe(true);
-    expect(client._handle?.hasRef()).toBe(true);
-    client.unref();
-    expect(client._handle?.hasRef()).toBe(false);
-    client.destroy();
-    expect(client._handle).toBe(null);
-    expect(new host.net.Socket()).toHaveProperty('_handle', null);
-  });
-
+describe('a host’s socket', () => {
   test('carries an http2 session, whose socket is the connection itself', async () => {
     host = await createHost({});
     const sockets: Socket[] = [];
