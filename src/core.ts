@@ -8,6 +8,16 @@ export { type Random, SeededRandom } from './base/random.ts';
 export { GsoType, type Rx, RxFlag } from './base/rx.ts';
 export { Slab } from './base/slab.ts';
 export { HEADROOM, MAX_PIECES, type Tx, TxFlag } from './base/tx.ts';
+export {
+  EVENT_KINDS,
+  EventReader,
+  type EventRow,
+  kindsMask,
+  type SegmentRow,
+  type StateRow,
+  subscribe,
+} from './inspect/event-rows.ts';
+export type { SubscribeOptions } from './inspect/events.ts';
 export type { DropListener, IpConfig } from './ip/ip.ts';
 export {
   Capture,

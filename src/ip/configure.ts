@@ -2,6 +2,7 @@
 // are asked for again.
 
 import { Code } from '../base/code.ts';
+import { KIND_BITS, RouteChange, Seen } from '../base/watch.ts';
 import { Address, mappedLength, maskWord, type Prefix } from '../wire/address.ts';
 import { forgetGroups } from './group-changes.ts';
 import type { IpLayer } from './ip.ts';
@@ -16,7 +17,7 @@ export function addAddress(ip: IpLayer, linkId: number, prefix: Prefix, all: boo
   const code = ip.addresses.add(linkId, prefix, all);
   if (code !== Code.NONE) return code;
   if (!all && hasNetwork(linkId, prefix)) ip.routes.add(connected(linkId, prefix));
-  ip.routeEpoch++;
+  changed(ip, RouteChange.ADDRESS, linkId, prefix);
   return Code.NONE;
 }
 
@@ -28,7 +29,7 @@ export function removeAddress(ip: IpLayer, linkId: number, prefix: Prefix, all: 
     const index = ip.routes.find(connected(linkId, prefix));
     if (index >= 0) ip.routes.remove(index);
   }
-  ip.routeEpoch++;
+  changed(ip, RouteChange.NO_ADDRESS, linkId, prefix);
   return Code.NONE;
 }
 
@@ -39,7 +40,7 @@ export function addRoute(ip: IpLayer, spec: RouteSpec): Code {
   if (spec.gateway != null && spec.gateway.family !== family) return Code.EINVAL;
   if (spec.source != null && spec.source.family !== family) return Code.EINVAL;
   if (ip.routes.add({ ...spec, prefix: network(spec.prefix) }) < 0) return Code.ENOBUFS;
-  ip.routeEpoch++;
+  changed(ip, RouteChange.ROUTE, spec.linkId, spec.prefix);
   return Code.NONE;
 }
 
@@ -48,7 +49,7 @@ export function removeRoute(ip: IpLayer, spec: RouteSpec): Code {
   const index = ip.routes.find({ ...spec, prefix: network(spec.prefix) });
   if (index < 0) return Code.ENETUNREACH;
   ip.routes.remove(index);
-  ip.routeEpoch++;
+  changed(ip, RouteChange.NO_ROUTE, spec.linkId, spec.prefix);
   return Code.NONE;
 }
 
@@ -60,7 +61,18 @@ export function removeLink(ip: IpLayer, linkId: number): void {
   }
   forgetGroups(ip, linkId);
   ip.links[linkId] = null;
+  changed(ip, RouteChange.LINK, linkId, null);
+}
+
+/** What paths were taken by is another now; an onlooker hears of it. */
+function changed(ip: IpLayer, change: number, linkId: number, prefix: Prefix | null): void {
   ip.routeEpoch++;
+  const w = ip.watch;
+  if (w === null) return;
+  const { a, b, c, d } = prefix === null ? new Address(0, 0, 0, 0) : prefix.address;
+  w.note(Seen.FROM, 0, a, b, c);
+  w.more(d);
+  w.note(Seen.ROUTE | (change << KIND_BITS), 0, linkId, prefix === null ? 0 : prefix.length, 0);
 }
 
 /** The prefix without its host bits. */

@@ -3,11 +3,13 @@
 import type { Counters } from '../base/counters.ts';
 import { Ctr } from '../base/counters.ts';
 import type { Drop } from '../base/drop.ts';
+import { DropExamples } from '../base/drop-examples.ts';
 import { MemoryBudget } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { Rx } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
 import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
+import type { Watch } from '../base/watch.ts';
 import type { Link } from '../link/link.ts';
 import { Addresses } from './addresses.ts';
 import { FragmentState } from './fragment.ts';
@@ -84,6 +86,12 @@ export class IpLayer {
   /** MTU of each link when it was last looked at. */
   readonly mtus: number[] = [];
   onDrop: DropListener | null = null;
+  /** Who looks at the work; null: nobody. */
+  watch: Watch | null = null;
+  /** The last packet that was discarded for each reason. */
+  readonly examples = new DropExamples();
+  /** Numbers of sockets given out so far, those of every protocol. */
+  ids = 0;
   /** Sum of the slab's octets as 16-bit words, unfolded; the addon's when there is one. */
   readonly sum: (off: number, len: number, initial: number) => number;
 
@@ -128,8 +136,16 @@ export function noteMtus(ip: IpLayer): void {
 export function drop(ip: IpLayer, rx: Rx, reason: Drop): typeof Verdict.DONE {
   const drops = ip.counters.drops;
   drops[reason] = (drops[reason] as number) + 1;
+  ip.examples.keep(reason, rx, ip.nowUs);
   if (ip.onDrop !== null) ip.onDrop(reason, rx);
+  if (ip.watch !== null) ip.watch.dropped(reason, rx);
   return Verdict.DONE;
+}
+
+/** A number that no other socket of this stack has had. */
+export function nextId(ip: IpLayer): number {
+  ip.ids = (ip.ids + 1) | 0;
+  return ip.ids;
 }
 
 export function count(ip: IpLayer, counter: number, n = 1): void {

@@ -12,6 +12,8 @@ import { format } from '../wire/address.ts';
 import type { Stack } from './stack.ts';
 
 export interface SocketRow {
+  /** A number that no other socket of the stack has had; events name sockets by it. */
+  sk: number;
   netid: 'tcp' | 'udp';
   /** As ss names it: LISTEN, ESTAB, TIME-WAIT, UNCONN… */
   state: string;
@@ -81,6 +83,7 @@ function listeners(stack: Stack): SocketRow[] {
     if (l === null) continue;
     const { a, b, c, d, port } = l.binding;
     rows.push({
+      sk: l.id,
       netid: 'tcp',
       state: 'LISTEN',
       recvQ: l.waiting.length,
@@ -101,6 +104,7 @@ function connections(stack: Stack): SocketRow[] {
     const p = t.path;
     const info = tcpInfo(t);
     rows.push({
+      sk: t.id,
       netid: 'tcp',
       state: stateName(t.state),
       recvQ: info.recv_q,
@@ -161,6 +165,7 @@ function timeWaits(stack: Stack): SocketRow[] {
     const word = (n: number): number => table.get(i, n);
     const ports = word(Field.PORTS);
     rows.push({
+      sk: word(Field.ID),
       netid: 'tcp',
       state: 'TIME-WAIT',
       recvQ: 0,
@@ -182,6 +187,7 @@ function udp(stack: Stack): SocketRow[] {
     const p = e.path;
     const { a, b, c, d } = e.binding;
     rows.push({
+      sk: e.id,
       netid: 'udp',
       state: e.connected ? 'ESTAB' : 'UNCONN',
       recvQ: e.queue.cost,

@@ -5,6 +5,7 @@
 
 import type { Rx } from '../base/rx.ts';
 import * as seq from '../base/seq.ts';
+import { LossCause } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
@@ -27,6 +28,7 @@ import { NIL, remove, Seg } from './scoreboard.ts';
 import { Ca, inFlight, Ready, Rexmit, runsDry, type Tcb, Total } from './tcb.ts';
 import { wake } from './tcp.ts';
 import { armRto, clearRexmit, probeAnswered, scheduleLossProbe } from './timers.ts';
+import { noteAcked, noteTailLoss } from './watch.ts';
 
 export const AckResult = { OK: 0, OLD: 1, TOO_OLD: 2, UNSENT: 3 } as const;
 
@@ -68,6 +70,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
     t.probes = 0;
   } else if (layer.options.sackCount > 0 && t.sackOk) takeSacks(t, rx.segAck, pass);
   if (t.packetsOut === 0 && pass.priorPacketsOut === 0) {
+    noteAcked(t, 0);
     // a D-SACK may still tell that the last reduction was for nothing
     if ((pass.flags & AckFlag.DSACK) !== 0) onAcknowledgment(t, pass);
     idleAck(t, pass);
@@ -79,6 +82,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
   if (t.tlpHighSeq !== 0) tailProbeAnswered(t, rx.segAck, pass);
   onAcknowledgment(t, pass);
   controlCongestion(t, pass);
+  noteAcked(t, pass.acked);
   growSendBuffer(t);
   // SND.UNA may stand still behind a hole while the rest is used up
   if (t.wantsRoom && runsDry(t)) wake(t, Ready.WRITABLE);
@@ -253,6 +257,7 @@ function tailProbeAnswered(t: Tcb, ack: number, pass: AckPass): void {
   }
   if (seq.gt(ack, t.tlpHighSeq)) {
     // the original and the probe would both be acknowledged: one acknowledgment beyond: a loss
+    noteTailLoss(t, LossCause.TLP);
     enterCwr(t);
     endReduction(t);
     t.ca = Ca.OPEN;

@@ -12,15 +12,18 @@ import { State } from './state.ts';
 import { Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, flowKey, Timer, vacate, wake } from './tcp.ts';
 import { TIME_WAIT_OCTETS } from './time-wait-table.ts';
+import { noteState } from './watch.ts';
 import { unread } from './window.ts';
 
 /** Moves to another state and keeps the gauges true. */
 export function setState(t: Tcb, state: State): void {
   const values = t.layer.ip.counters.values;
+  const before = t.state;
   const was = t.state === State.ESTABLISHED || t.state === State.CLOSE_WAIT ? 1 : 0;
   const is = state === State.ESTABLISHED || state === State.CLOSE_WAIT ? 1 : 0;
   values[Ctr.TcpCurrEstab] = (values[Ctr.TcpCurrEstab] as number) + is - was;
   t.state = state;
+  if (!t.retired) noteState(t, before, t.closeCode);
 }
 
 /** Gives back what sending holds: records, queued octets, timers. */
@@ -61,11 +64,11 @@ function leaveFlows(t: Tcb): void {
 /** The connection is gone. Code 0: in order; unread data is still delivered first. */
 export function destroy(t: Tcb, code: number): void {
   if (t.state === State.CLOSED) return;
+  if (code !== 0) t.closeCode = code;
   setState(t, State.CLOSED);
   leaveFlows(t);
   releaseSending(t);
   clearTimer(t, Timer.LINGER);
-  if (code !== 0) t.closeCode = code;
   if (t.user === null || t.closeCode !== 0) releaseReceiving(t);
   leaveListener(t);
   wake(t, Ready.CLOSED | Ready.FREE);

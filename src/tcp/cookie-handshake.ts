@@ -3,6 +3,7 @@
 
 import { Drop } from '../base/drop.ts';
 import type { Rx } from '../base/rx.ts';
+import { Queue } from '../base/watch.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { Flag } from '../wire/tcp.ts';
 import { EcnMode } from './ecn.ts';
@@ -12,6 +13,7 @@ import { embryo, type Listener } from './listen.ts';
 import { answerSegment, refuse } from './refuse.ts';
 import { TS_MASK } from './syn-cookies.ts';
 import type { TcpLayer } from './tcp.ts';
+import { noteOverflow } from './watch.ts';
 
 /** The shift that the connection will have: initialWindow of window.ts comes to the same. */
 function ownScale(layer: TcpLayer, listener: Listener): number {
@@ -73,6 +75,7 @@ export function sendCookie(layer: TcpLayer, listener: Listener, rx: Rx): Verdict
   const offset = timestampOffsetOf(layer, keyOf(layer, rx)) & ~TS_MASK;
   reply.tsVal = layer.cookies.stamp((Math.floor(now / 1000) + offset) | 0, o, ecn);
   count(layer.ip, Ctr.TcpExtTCPReqQFullDoCookies);
+  noteOverflow(layer.ip, listener.id, Queue.COOKIE, listener.embryonic);
   count(layer.ip, Ctr.TcpExtSyncookiesSent);
   answerSegment(layer, rx);
   return Verdict.DONE;
@@ -94,6 +97,7 @@ export function cookieAck(layer: TcpLayer, listener: Listener, rx: Rx): Verdict 
   count(layer.ip, Ctr.TcpExtSyncookiesRecv);
   if (listener.waiting.length > listener.backlog) {
     count(layer.ip, Ctr.TcpExtListenOverflows);
+    noteOverflow(layer.ip, listener.id, Queue.ACCEPT, listener.waiting.length);
     return drop(layer.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }
   const ecn = o.hasTs ? layer.cookies.unstamp(o.tsEcr, o) : false;

@@ -4,8 +4,10 @@
 // @hot
 
 import * as seq from '../base/seq.ts';
+import { CwndCause } from '../base/watch.ts';
 import { currentSsthresh } from './recovery.ts';
 import { Ca, inFlight, type Tcb } from './tcb.ts';
+import { noteCwnd } from './watch.ts';
 
 /**
  * After output of new data (`sent`), or of none because the window was full: remembers how full it
@@ -47,6 +49,7 @@ function applicationLimited(t: Tcb): void {
     if (used < t.cwnd) {
       t.ssthresh = currentSsthresh(t);
       t.cwnd = (t.cwnd + used) >> 1;
+      noteCwnd(t, CwndCause.IDLE);
     }
     t.cwndUsed = 0;
   }
@@ -70,4 +73,5 @@ export function restartAfterIdle(t: Tcb): void {
   t.cwndUsed = 0;
   t.controller.restart(t, t.layer.ip.nowUs - t.lastDataOutUs);
   t.lastDataOutUs = t.layer.ip.nowUs;
+  noteCwnd(t, CwndCause.IDLE);
 }

@@ -5,6 +5,7 @@
 import { SipKey, sipHash } from '../base/hash.ts';
 import type { Random } from '../base/random.ts';
 import type { Rx } from '../base/rx.ts';
+import { LossCause } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { Kind } from '../wire/tcp-options.ts';
 import { resendOnly } from './mtu-probe.ts';
@@ -202,7 +203,7 @@ export function synAcked(t: Tcb, rx: Rx): void {
     count(layer.ip, Ctr.TcpExtTCPFastOpenActiveFail);
     const p = layer.segs;
     for (let i = t.board.head; i !== NIL; i = p.next[i] as number) {
-      if (((p.flags[i] as number) & Seg.SYN) === 0) markLost(t, i);
+      if (((p.flags[i] as number) & Seg.SYN) === 0) markLost(t, i, LossCause.SYN_DATA);
     }
     resendOnly(t);
   } else {

@@ -6,6 +6,7 @@ import { Code } from '../base/code.ts';
 import { Drop } from '../base/drop.ts';
 import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import * as seq from '../base/seq.ts';
+import { Queue } from '../base/watch.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as tcp from '../wire/tcp.ts';
@@ -27,6 +28,7 @@ import { segmentForRecord, segmentInTimeWait, startLinger } from './time-wait.ts
 import { slotOf } from './time-wait-table.ts';
 import { startKeepAlive } from './timers.ts';
 import { takeUrgent } from './urgent.ts';
+import { noteOverflow, noteReceived } from './watch.ts';
 
 /** RFC 7323 §5.5: a timestamp that has not been updated for 24 days says nothing any more. */
 const PAWS_IDLE_MS = 24 * 86_400_000;
@@ -112,6 +114,7 @@ function toTimeWait(layer: TcpLayer, slot: number, rx: Rx): Verdict {
 
 function toConnection(t: Tcb, rx: Rx): Verdict {
   t.times[t.at + Total.SEGS_IN] = (t.times[t.at + Total.SEGS_IN] as number) + 1;
+  noteReceived(t, rx);
   if (t.state === State.SYN_SENT) return segmentInSynSent(t, rx);
   if (isHeld(t)) return segmentWhileHeld(t, rx);
   if (t.state === State.TIME_WAIT) {
@@ -332,6 +335,7 @@ function establish(t: Tcb, rx: Rx): boolean {
   } else if (listener !== null && listener !== undefined) {
     if (listener.waiting.length > listener.backlog) {
       count(layer.ip, Ctr.TcpExtListenOverflows);
+      noteOverflow(layer.ip, listener.id, Queue.ACCEPT, listener.waiting.length);
       return false;
     }
     listener.embryonic--;

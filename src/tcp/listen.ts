@@ -3,6 +3,7 @@
 
 import { Drop } from '../base/drop.ts';
 import type { Rx } from '../base/rx.ts';
+import { Queue } from '../base/watch.ts';
 import type { Binding } from '../demux/ports.ts';
 import { Ctr, count, drop, Verdict } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
@@ -23,6 +24,7 @@ import { State } from './state.ts';
 import { Ready, type Tcb, Total } from './tcb.ts';
 import { allocate, flowKey, type TcpLayer, vacate, wake } from './tcp.ts';
 import { armRto } from './timers.ts';
+import { noteOverflow } from './watch.ts';
 import { initialWindow } from './window.ts';
 
 /** What the server above gets to hear, in `drain` only: it sets `t.user`, or leaves it null. */
@@ -37,6 +39,8 @@ export type Balance = (remoteAddress: string, remotePort: number, members: numbe
 
 export class Listener {
   readonly slot: number;
+  /** As Tcb.id; set by who opens it. */
+  id = 0;
   readonly binding: Binding;
   readonly backlog: number;
   readonly user: ListenerUser;
@@ -93,12 +97,14 @@ export function segmentToListener(tcp: TcpLayer, listener: Listener, rx: Rx): Ve
   if ((flags & Flag.SYN) === 0 || (flags & Flag.FIN) !== 0) return drop(tcp.ip, rx, Drop.TCP_FLAGS);
   if (listener.waiting.length > listener.backlog) {
     count(tcp.ip, Ctr.TcpExtListenOverflows);
+    noteOverflow(tcp.ip, listener.id, Queue.ACCEPT, listener.waiting.length);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }
   if (!queueHasRoom(tcp, listener, rx)) {
     if (tcp.config.synCookies && !listener.gated) return sendCookie(tcp, listener, rx);
     count(tcp.ip, Ctr.TcpExtTCPReqQFullDrop);
+    noteOverflow(tcp.ip, listener.id, Queue.SYN, listener.embryonic);
     count(tcp.ip, Ctr.TcpExtListenDrops);
     return drop(tcp.ip, rx, Drop.TCP_LISTEN_OVERFLOW);
   }

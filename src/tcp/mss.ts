@@ -1,6 +1,7 @@
 // Segment sizes: what we announce, what we send, and what path MTU changes (RFC 1191, RFC 9293
 // §3.7.1, RFC 5927 §7) and black holes (RFC 4821 §7.8 in its simplest form) do to them.
 
+import { LossCause } from '../base/watch.ts';
 import { acceptPmtu } from '../ip/icmp.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
@@ -85,7 +86,7 @@ export function onTooBig(t: Tcb): void {
     const flags = p.flags[i] as number;
     if (len <= t.mss || (flags & (Seg.SACKED | Seg.LOST)) !== 0) continue;
     recount(t, i);
-    markLost(t, i);
+    markLost(t, i, LossCause.MTU);
   }
   // what duplicate ACKs stood for cannot be more than what is not lost
   if (!t.sackOk) t.sackedOut = Math.min(t.sackedOut, t.packetsOut - t.lostOut);

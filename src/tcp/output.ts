@@ -27,6 +27,7 @@ import { afterSend } from './recovery.ts';
 import { append, Seg } from './scoreboard.ts';
 import { AckWish, Ca, Cork, inFlight, Rexmit, segments, type Tcb, Total } from './tcb.ts';
 import { armProbe } from './timers.ts';
+import { noteSent } from './watch.ts';
 import { announceWindow } from './window.ts';
 
 /** Payload up to here is copied behind the header: cheaper than a piece to gather. */
@@ -101,6 +102,7 @@ export function emit(t: Tcb, seqNo: number, len: number, wanted: number): number
   // a full queue of our own link is a lost packet, not a reason to give up with
   if (code !== 0 && code !== Code.ENOBUFS) t.softError = code;
   note(t, sent, flags);
+  noteSent(t, seqNo, sent, flags);
   return sent;
 }
 

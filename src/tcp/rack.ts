@@ -4,6 +4,7 @@
 // @hot
 
 import * as seq from '../base/seq.ts';
+import { LossCause } from '../base/watch.ts';
 import { markLost } from './recovery.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { Ca, type Tcb } from './tcb.ts';
@@ -81,7 +82,7 @@ export function scan(t: Tcb): number {
     const remaining = sent + window - now;
     if (remaining <= 0) {
       // nothing that has come in this instant can tell of what was repeated in it
-      if (sent < now || ((p.flags[i] as number) & Seg.EVER) === 0) markLost(t, i);
+      if (sent < now || ((p.flags[i] as number) & Seg.EVER) === 0) markLost(t, i, LossCause.RACK);
     } else if (remaining > wait) wait = remaining;
     i = later;
   }

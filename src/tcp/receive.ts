@@ -20,6 +20,7 @@ import { receives, State } from './state.ts';
 import { AckWish, Ready, type Tcb, Total } from './tcb.ts';
 import { clearTimer, type TcpLayer, Timer, timerArmed, wake } from './tcp.ts';
 import { armDelayedAck } from './timers.ts';
+import { noteDelivered } from './watch.ts';
 import { adjustSpace, growWindow, measureReceiverRtt, unread, widenBehindHole } from './window.ts';
 
 /** Quick acknowledgments at the start and after trouble (Linux's TCP_MAX_QUICKACKS). */
@@ -372,6 +373,7 @@ export function settleAckTimer(t: Tcb): void {
 /** The program has taken `len` octets from the front. */
 export function consumed(t: Tcb, len: number): void {
   t.rcvRead = (t.rcvRead + len) | 0;
+  noteDelivered(t, len);
   if (t.urgentIn && seq.le(t.rcvUp, t.rcvRead)) t.urgentIn = false;
   adjustSpace(t, t.layer);
 }

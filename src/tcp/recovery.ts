@@ -4,6 +4,7 @@
 // @hot
 
 import * as seq from '../base/seq.ts';
+import { CwndCause, LossCause } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { windowInUse } from './cwnd.ts';
@@ -16,6 +17,7 @@ import { NIL, Seg, unlinkTime } from './scoreboard.ts';
 import { Ca, inFlight, Rexmit, type Tcb } from './tcb.ts';
 import { armReneging, armRto, scheduleLossProbe } from './timers.ts';
 import { tryUndoDsack, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './undo.ts';
+import { noteCwnd, noteLost } from './watch.ts';
 
 /** After new data has left: the timer that watches it. */
 export function afterSend(t: Tcb, wasIdle: boolean): void {
@@ -23,8 +25,8 @@ export function afterSend(t: Tcb, wasIdle: boolean): void {
   if (t.rexmit === Rexmit.RTO || t.rexmit === Rexmit.TLP) scheduleLossProbe(t, false);
 }
 
-/** Marks one record lost (again, when its retransmission was in flight). */
-export function markLost(t: Tcb, i: number): void {
+/** Marks one record lost (again, when its retransmission was in flight). @param cause LossCause */
+export function markLost(t: Tcb, i: number, cause: number): void {
   const p = t.layer.segs;
   const flags = p.flags[i] as number;
   if ((flags & Seg.SACKED) !== 0) return;
@@ -40,6 +42,7 @@ export function markLost(t: Tcb, i: number): void {
   const b = t.board;
   if (b.resend !== NIL && seq.lt(p.start[i] as number, p.start[b.resend] as number)) b.resend = i;
   unlinkTime(p, b, i);
+  noteLost(t, i, cause);
 }
 
 /** What an acknowledgment means for the congestion state; runs after scoreboard and RACK update. */
@@ -192,7 +195,7 @@ function loseHead(t: Tcb): void {
   if (seq.diff(p.end[head] as number, p.start[head] as number) > t.mss) {
     splitRecord(t, head, ((p.start[head] as number) + t.mss) | 0);
   }
-  markLost(t, head);
+  markLost(t, head, LossCause.DUPACK);
 }
 
 /** Whether anything outstanding has been retransmitted. */
@@ -263,6 +266,7 @@ export function enterRecovery(t: Tcb): void {
 export function enterRecoveryByTimer(t: Tcb): void {
   enterRecovery(t);
   if (!t.controller.drives) reduce(t, 1, false);
+  noteCwnd(t, CwndCause.REORDER_TIMER);
 }
 
 /** Congestion was signalled without loss (tail probe, ECN): reduce once per window. */
@@ -301,6 +305,7 @@ export function enterLoss(t: Tcb): void {
   t.ca = Ca.LOSS;
   t.highSeq = t.sndNxt;
   t.frto = newEpisode || t.retransmits > 0;
+  noteCwnd(t, CwndCause.RTO);
 }
 
 /** All that is out is lost, except what has left less than a round trip ago (RFC 8985 §6.3). */
@@ -309,7 +314,7 @@ function markOverdue(t: Tcb, reneged: boolean): void {
   const head = t.board.head;
   const before = t.layer.ip.nowUs - t.rackRttUs;
   for (let i = head; i !== NIL; i = p.next[i] as number) {
-    if (i === head || reneged || (p.sentUs[i] as number) <= before) markLost(t, i);
+    if (i === head || reneged || (p.sentUs[i] as number) <= before) markLost(t, i, LossCause.RTO);
   }
 }
 

@@ -4,6 +4,7 @@
 
 import * as seq from '../base/seq.ts';
 import type { Tcb } from './tcb.ts';
+import { noteRtt } from './watch.ts';
 
 /** RFC 8985 §6.2 step 1 and Linux: the minimum is remembered for this long. */
 const MIN_RTT_WINDOW_US = 300_000_000;
@@ -44,6 +45,7 @@ export function sample(t: Tcb): void {
     }
   }
   setRto(t);
+  noteRtt(t);
 }
 
 /** RTO = SRTT + max(floor, 4 RTTVAR), without backoff. */

@@ -3,6 +3,7 @@
 // @hot
 
 import * as seq from '../base/seq.ts';
+import { Block } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { rackUpdate } from './rack.ts';
@@ -10,6 +11,7 @@ import { noteDelivered } from './rate.ts';
 import { splitRecord } from './records.ts';
 import { join, locate, NIL, Seg, unlinkTime } from './scoreboard.ts';
 import { Ca, segments, type Tcb, Total } from './tcb.ts';
+import { noteBlock } from './watch.ts';
 
 /** Most records walked for one acknowledgment's SACK blocks. */
 const MAX_WALK = 65536;
@@ -24,6 +26,7 @@ export function takeSacks(t: Tcb, ack: number, pass: AckPass): void {
   let first = 0;
   if (isDsack(t, ack)) {
     noteDsack(t, pass);
+    noteBlock(t, o.sackStart[0] as number, o.sackEnd[0] as number, Block.DUPLICATE);
     first = 1;
   }
   for (let k = first; k < o.sackCount; k++) {
@@ -32,8 +35,10 @@ export function takeSacks(t: Tcb, ack: number, pass: AckPass): void {
     // blocks outside of what is outstanding are lies or long gone
     if (seq.ge(start, end) || seq.gt(end, t.sndNxt) || seq.lt(start, una)) {
       count(t.layer.ip, Ctr.TcpExtTCPSACKDiscard);
+      noteBlock(t, start, end, Block.REFUSED);
       continue;
     }
+    noteBlock(t, start, end, Block.NEW);
     markBlock(t, start, end, pass);
   }
   if (pass.hasEarliest && (t.ca !== Ca.LOSS || t.canUndo)) noteReordering(t, pass.earliestSeq);

@@ -214,6 +214,14 @@ export class TcbFlags extends TcbNumbers {
     this.flags = on ? this.flags | 0x8000000 : this.flags & ~0x8000000;
   }
 
+  /** A record in the table of TIME-WAIT stands for it: its end is not the connection's. */
+  get retired(): boolean {
+    return (this.flags & 0x20000000) !== 0;
+  }
+  set retired(on: boolean) {
+    this.flags = on ? this.flags | 0x20000000 : this.flags & ~0x20000000;
+  }
+
   /** A probe is being laid out: one packet, whatever its size. */
   get probing(): boolean {
     return (this.flags & 0x10000000) !== 0;

@@ -6,6 +6,7 @@
 
 import { type ByteRing, NO_RING } from '../base/byte-ring.ts';
 import type { RangeList } from '../base/range-list.ts';
+import { nextId } from '../ip/ip.ts';
 import { Path } from '../ip/output.ts';
 import type { CongestionMemory, Controller } from './congestion/controller.ts';
 import { newReno } from './congestion/newreno.ts';
@@ -76,6 +77,8 @@ export class Limits {
 export class Tcb extends TcbFlags {
   readonly layer: TcpLayer;
   readonly slot: number;
+  /** A number of its own among all sockets of the stack, also after its slot is another's. */
+  readonly id: number;
   user: TcpUser | null = null;
   /** Slot of the listener whose child this is until it is accepted; -1 = none. */
   listener = -1;
@@ -249,6 +252,7 @@ export class Tcb extends TcbFlags {
     super(layer.chunks.enter(slot), recordOf(slot));
     this.layer = layer;
     this.slot = slot;
+    this.id = nextId(layer.ip);
   }
 }
 

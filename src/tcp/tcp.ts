@@ -6,6 +6,7 @@ import { SipKey } from '../base/hash.ts';
 import { IntRing } from '../base/int-ring.ts';
 import { Held } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
+import { Seen } from '../base/watch.ts';
 import { FlowTable } from '../demux/flow-table.ts';
 import { Ports } from '../demux/ports.ts';
 import type { IpLayer } from '../ip/ip.ts';
@@ -23,6 +24,7 @@ import { SynCookies } from './syn-cookies.ts';
 import { Tcb } from './tcb.ts';
 import { Chunks } from './tcb-chunk.ts';
 import { TimeWaitTable } from './time-wait-table.ts';
+import { noteTimer } from './watch.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
 export interface TcpConfig {
@@ -259,6 +261,7 @@ export function timerId(t: Tcb, kind: number): number {
 
 export function armTimer(t: Tcb, kind: number, delayUs: number): void {
   t.layer.deadlines.after(t.slot * TIMERS + kind, delayUs);
+  noteTimer(t, Seen.TIMER_SET, kind, delayUs);
 }
 
 export function clearTimer(t: Tcb, kind: number): void {

@@ -1,14 +1,14 @@
-// Connections in TIME-WAIT as compact records (88 octets with their timer): the four-tuple, the
+// Connections in TIME-WAIT as compact records (92 octets with their timer): the four-tuple, the
 // numbers, the timestamps. The flow table holds them as slots below -1: slot = -2 - index.
 
 import { Deadlines } from '../base/deadlines.ts';
 import { Held, MemoryBudget } from '../base/memory.ts';
 
 /** Octets of a record with its timer. */
-export const TIME_WAIT_OCTETS = 88;
+export const TIME_WAIT_OCTETS = 92;
 
-/** Words: 9 of the flow key, sndNxt, rcvNxt, rcvWnd field, tsRecent, tsOffset, flags. */
-const STRIDE = 15;
+/** Words: 9 of the flow key, sndNxt, rcvNxt, rcvWnd field, tsRecent, tsOffset, flags, id. */
+const STRIDE = 16;
 export const Field = {
   PORTS: 8,
   SND_NXT: 9,
@@ -17,6 +17,7 @@ export const Field = {
   TS_RECENT: 12,
   TS_OFFSET: 13,
   FLAGS: 14,
+  ID: 15,
 } as const;
 export const TwFlag = { TS: 1 } as const;
 

@@ -12,6 +12,7 @@ import { answerSegment } from './refuse.ts';
 import { AckWish, Ready, type Tcb } from './tcb.ts';
 import { armTimer, flowKey, type TcpLayer, Timer, wake } from './tcp.ts';
 import { Field, slotOf, TwFlag } from './time-wait-table.ts';
+import { noteRecordOver } from './watch.ts';
 
 /** An orphan in FIN-WAIT-2 does not wait for ever (RFC 9293 §3.6.1 note; Linux tcp_fin_timeout). */
 export function startLinger(t: Tcb): void {
@@ -147,13 +148,16 @@ export function retire(t: Tcb): void {
   table.set(i, Field.TS_RECENT, t.tsRecent);
   table.set(i, Field.TS_OFFSET, t.tsOffset);
   table.set(i, Field.FLAGS, t.tsOk ? TwFlag.TS : 0);
+  table.set(i, Field.ID, t.id);
   table.deadlines.set(i, t.timeWaitEndUs);
+  t.retired = true;
   destroy(t, 0);
   layer.flows.insert(table.words, table.at(i), slotOf(i));
 }
 
 function forget(layer: TcpLayer, i: number): void {
   const table = layer.timeWait;
+  noteRecordOver(layer.ip, table.words, table.at(i), table.get(i, Field.ID));
   layer.flows.remove(table.words, table.at(i));
   table.give(i);
 }

@@ -4,6 +4,7 @@
 
 import { Code } from '../base/code.ts';
 import * as seq from '../base/seq.ts';
+import { Seen } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 
 import { destroy, fail } from './close.ts';
@@ -22,6 +23,7 @@ import { State } from './state.ts';
 import { AckWish, Ca, Cork, Ready, Rexmit, type Tcb } from './tcb.ts';
 import { armTimer, clearTimer, type TcpLayer, TIMERS, Timer, timerArmed, wake } from './tcp.ts';
 import { expireTimeWaits } from './time-wait.ts';
+import { noteTimer } from './watch.ts';
 
 /** A segment that comes with the last microsecond of the reordering window is in time (Linux). */
 const REORDER_SLACK_US = 2000;
@@ -111,6 +113,7 @@ function onDeadlines(tcp: TcpLayer): void {
 }
 
 function onTimer(t: Tcb, kind: number): void {
+  noteTimer(t, Seen.TIMER_FIRED, kind, 0);
   if (kind === Timer.REXMIT) onRexmit(t);
   else if (kind === Timer.DELACK) onDelayedAck(t);
   else if (kind === Timer.KEEP) onKeepAlive(t);

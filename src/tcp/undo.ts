@@ -3,12 +3,14 @@
 // @hot
 
 import * as seq from '../base/seq.ts';
+import { UndoCause } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
 import type { AckPass } from './ack-pass.ts';
 import { anyRetransmitted, endReduction, tryOpen } from './recovery.ts';
 import { noteReordering } from './sack.ts';
 import { NIL, Seg } from './scoreboard.ts';
 import { Ca, type Tcb } from './tcb.ts';
+import { noteUndone } from './watch.ts';
 
 /** The peer's timestamp echo is older than our first retransmission: it answers the original. */
 function delayed(t: Tcb): boolean {
@@ -69,6 +71,7 @@ export function tryUndoRecovery(t: Tcb): boolean {
   if (mayUndo(t)) {
     count(t.layer.ip, t.ca === Ca.LOSS ? Ctr.TcpExtTCPLossUndo : Ctr.TcpExtTCPFullUndo);
     undoReduction(t, false);
+    noteUndone(t, UndoCause.FULL);
   } else if (t.reoPersist > 0) t.reoPersist--;
   if (t.sndUna === t.highSeq && !t.sackOk) {
     // RFC 6582 §5: hold on until something beyond highSeq is acknowledged
@@ -93,6 +96,7 @@ export function tryUndoDsack(t: Tcb): boolean {
   t.reoPersist = Math.min(16, t.reoPersist + 1);
   count(t.layer.ip, Ctr.TcpExtTCPDSACKUndo);
   undoReduction(t, false);
+  noteUndone(t, UndoCause.DSACK);
   return true;
 }
 
@@ -101,6 +105,7 @@ export function tryUndoLoss(t: Tcb, spurious: boolean): boolean {
   if (!spurious && !mayUndo(t)) return false;
   undoReduction(t, true);
   count(t.layer.ip, Ctr.TcpExtTCPLossUndo);
+  noteUndone(t, spurious ? UndoCause.FRTO : UndoCause.LOSS);
   if (spurious) count(t.layer.ip, Ctr.TcpExtTCPSpuriousRTOs);
   t.retransmits = 0;
   if (spurious || t.sackOk) {
@@ -120,6 +125,7 @@ export function tryUndoPartial(t: Tcb, pass: AckPass): boolean {
   }
   if (!anyRetransmitted(t)) t.retransStamp = 0;
   undoReduction(t, true);
+  noteUndone(t, UndoCause.PARTIAL);
   count(t.layer.ip, Ctr.TcpExtTCPPartialUndo);
   t.ca = Ca.OPEN;
   tryOpen(t);

@@ -3,7 +3,7 @@
 
 import { Code, CodeError } from '../base/code.ts';
 import type { Binding } from '../demux/ports.ts';
-import { Ctr, count } from '../ip/ip.ts';
+import { Ctr, count, nextId } from '../ip/ip.ts';
 import { selectPath } from '../ip/output.ts';
 import type { Prefix } from '../wire/address.ts';
 import { destroy, fail, releaseReceiving, setState } from './close.ts';
@@ -17,6 +17,7 @@ import { State, sends, transmits } from './state.ts';
 import { AckWish, Cork, Ready, type Tcb } from './tcb.ts';
 import { allocate, type TcpLayer, vacate, wake } from './tcp.ts';
 import { startLinger } from './time-wait.ts';
+import { noteRefused } from './watch.ts';
 import { unread, windowOpened } from './window.ts';
 
 /** Most listeners for whole prefixes: each is asked for every SYN to a port without a holder. */
@@ -71,8 +72,12 @@ export function listen(
   if (slot < 0) slot = layer.listeners.length;
   const binding: Binding = { ...wanted, slot };
   const code = layer.ports.bind(binding);
-  if (code !== 0) throw new CodeError(code, 'listen');
+  if (code !== 0) {
+    noteRefused(layer.ip, binding, code);
+    throw new CodeError(code, 'listen');
+  }
   const listener = new Listener(slot, binding, backlog, user, inherit);
+  listener.id = nextId(layer.ip);
   layer.listeners[slot] = listener;
   return listener;
 }
@@ -91,6 +96,7 @@ export function listenPrefix(
   const { a, b, c, d } = prefix.address;
   const binding: Binding = { port: 0, a, b, c, d, v6Only: false, share: false, slot };
   const listener = new Listener(slot, binding, backlog, user, inherit);
+  listener.id = nextId(layer.ip);
   listener.prefix = prefix;
   layer.listeners[slot] = listener;
   layer.prefixListeners.push(slot);

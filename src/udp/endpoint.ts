@@ -26,6 +26,8 @@ export interface BufferLimits {
 
 export class Endpoint {
   readonly slot: number;
+  /** As Tcb.id; set by who opens it. */
+  id = 0;
   readonly sink: EndpointSink;
   /** The binding as asked for: what `disconnect` goes back to. */
   readonly binding: Binding;

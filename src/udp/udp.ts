@@ -8,9 +8,10 @@ import { IntRing } from '../base/int-ring.ts';
 import { Held } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { DstKind } from '../base/rx.ts';
+import { Seen } from '../base/watch.ts';
 import { FlowTable } from '../demux/flow-table.ts';
 import { type Binding, Ports } from '../demux/ports.ts';
-import type { IpLayer } from '../ip/ip.ts';
+import { type IpLayer, nextId } from '../ip/ip.ts';
 import { Path, selectPath } from '../ip/output.ts';
 import { type Address, isMulticast, isUnspecified, isV4 } from '../wire/address.ts';
 import { Endpoint, type EndpointSink } from './endpoint.ts';
@@ -135,6 +136,7 @@ export function openEndpoint(udp: UdpLayer, request: BindRequest): Endpoint | Co
   const binding = bindingFor(request, port, slot);
   const code = udp.ports.bind(binding);
   if (code !== Code.NONE) {
+    noteRefused(udp, binding, code);
     releaseSlot(udp, slot);
     return code;
   }
@@ -142,9 +144,19 @@ export function openEndpoint(udp: UdpLayer, request: BindRequest): Endpoint | Co
   const isBroadcast = kind === DstKind.BROADCAST;
   const limits = { udpReceiveOctets, udpSendOctets, isBroadcast };
   const e = new Endpoint(slot, request.sink, binding, limits);
+  e.id = nextId(udp.ip);
   udp.endpoints[slot] = e;
   udp.live++;
   return e;
+}
+
+/** A program wanted a port that it cannot have. */
+function noteRefused(udp: UdpLayer, binding: Binding, code: number): void {
+  const w = udp.ip.watch;
+  if (w === null) return;
+  w.note(Seen.FROM, 0, binding.a, binding.b, binding.c);
+  w.more(binding.d);
+  w.note(Seen.REFUSED, 0, binding.port, 17, code);
 }
 
 function releaseSlot(udp: UdpLayer, slot: number): void {

@@ -6,6 +6,7 @@ import type { SocketRow } from '../../src/stack/snapshot.ts';
 
 function row(state: string, local: [string, number], remote: [string, number]): SocketRow {
   return {
+    sk: 7,
     netid: 'tcp',
     state,
     recvQ: 0,

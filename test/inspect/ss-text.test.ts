@@ -16,6 +16,7 @@ const PLAIN = {
   process: '',
 };
 const LISTEN: SocketRow = {
+  sk: 7,
   netid: 'tcp',
   state: 'LISTEN',
   recvQ: 0,

@@ -162,6 +162,7 @@ describe('a stack', () => {
     wait(server.bench, 10_000); // and one millisecond behind the FIN, in `finish`
     expect(server.bench.stack.sockets('TIME-WAIT')).toEqual([
       {
+        sk: 2,
         netid: 'tcp',
         state: 'TIME-WAIT',
         recvQ: 0,

@@ -135,7 +135,7 @@ async function settled(open: number): Promise<void> {
 
 describe('10,000 requests', () => {
   // Octets that may be left of each request. A forgotten socket would be 6,000 and more, a forgotten
-  // request or stream 1,000; TIME-WAIT's record is 88, and its table doubles. Code that gets warm
+  // request or stream 1,000; TIME-WAIT's record is 92, and its table doubles. Code that gets warm
   // leaves up to 0.7 MB in all, however many requests follow.
   // biome-ignore format: a table
   const table: [string, Make, number][] = [
