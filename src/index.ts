@@ -22,9 +22,16 @@ export {
   type TunDriver,
   type TuntapDevice,
 } from './node/fromtuntap.ts';
-export { type CloseOptions, createHost, createLocalHost, type Host } from './node/host.ts';
+export {
+  attachHost,
+  type CloseOptions,
+  createHost,
+  createLocalHost,
+  type Host,
+} from './node/host.ts';
 export type { NetModule } from './node/net.ts';
 export type { HostLimits, HostOptions, TunOptions } from './node/options.ts';
+export type { QueueStats } from './node/queues.ts';
 export { SystemRandom } from './node/random.ts';
 export {
   register,

@@ -12,6 +12,7 @@ import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
 import type { Watch } from '../base/watch.ts';
 import type { Link } from '../link/link.ts';
 import { Addresses } from './addresses.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { FragmentState } from './fragment.ts';
 import { Groups } from './groups.ts';
 import { IcmpError, IcmpLimiter } from './icmp.ts';
@@ -92,6 +93,8 @@ export class IpLayer {
   readonly examples = new DropExamples();
   /** Numbers of sockets given out so far, those of every protocol. */
   ids = 0;
+  /** Other stacks with the same addresses; null: this one is alone. */
+  elsewhere: Elsewhere | null = null;
   /** Sum of the slab's octets as 16-bit words, unfolded; the addon's when there is one. */
   readonly sum: (off: number, len: number, initial: number) => number;
 

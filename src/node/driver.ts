@@ -13,8 +13,8 @@ import type { Stack } from '../stack/stack.ts';
 import type { Clock } from './clock.ts';
 import { type DeviceLink, type DeviceSink, RX_STRIDE } from './tun.ts';
 
-/** A link that is asked for its packets (link/pair.ts). */
-export interface PolledLink extends Link {
+/** Something that is asked for its packets. */
+export interface PacketSource {
   readonly off: number;
   readonly len: number;
   readonly flags: number;
@@ -25,6 +25,9 @@ export interface PolledLink extends Link {
   shift(): boolean;
   release(): void;
 }
+
+/** A link that is asked for its packets (link/pair.ts). */
+export type PolledLink = Link & PacketSource;
 
 export function isDeviceLink(link: Link): link is DeviceLink {
   return typeof (link as Partial<DeviceLink>).start === 'function';
@@ -51,9 +54,9 @@ export class Driver implements DeviceSink {
   onFailed: ((link: Link, errno: number) => void) | null = null;
   /** Told after every turn while somebody asks for it. */
   onTurn: (() => void) | null = null;
-  readonly #ids = new Map<Link, number>();
+  readonly #ids = new Map<Link | PacketSource, number>();
   readonly #devices: DeviceLink[] = [];
-  readonly #polled: PolledLink[] = [];
+  readonly #polled: PacketSource[] = [];
   readonly #run = (): void => this.#workTurn();
   readonly #onTimer = (): void => this.#timerTurn();
   #immediate: NodeJS.Immediate | null = null;
@@ -86,11 +89,15 @@ export class Driver implements DeviceSink {
       this.#devices.push(link);
       link.start(slab, rxBase, rxSize, this);
       if (this.#holds === 0 || this.#muted) link.unref();
-    } else if (isPolledLink(link)) {
-      this.#polled.push(link);
-      link.attach?.(slab);
-      link.onPackets = () => this.work();
-    }
+    } else if (isPolledLink(link)) this.attachSource(link, id, slab);
+  }
+
+  /** Takes the packets of `source`, too, as if link `id` had brought them. */
+  attachSource(source: PacketSource, id: number, slab: Slab): void {
+    this.#ids.set(source, id);
+    this.#polled.push(source);
+    source.attach?.(slab);
+    source.onPackets = () => this.work();
   }
 
   /** A device has filled `count` rows. Called by the link, once per batch. */
@@ -210,7 +217,7 @@ export class Driver implements DeviceSink {
     }
   }
 
-  #poll(link: PolledLink): void {
+  #poll(link: PacketSource): void {
     const id = this.#ids.get(link) as number;
     let n = 0;
     while (n < POLL_BUDGET && link.shift()) {

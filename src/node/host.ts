@@ -2,11 +2,11 @@
 // loopback alone; one stack, one driver, one timer; `net` and `dgram` as Node knows them.
 
 import { EventEmitter } from 'node:events';
+import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { Code } from '../base/code.ts';
 import { Slab } from '../base/slab.ts';
 import type { Link } from '../link/link.ts';
 import { Stack } from '../stack/stack.ts';
-import { type Address, fromV4 } from '../wire/address.ts';
 import { slabSum } from './addon.ts';
 import { type Clock, SystemClock } from './clock.ts';
 import { type Control, openControl } from './control.ts';
@@ -15,14 +15,25 @@ import { type DgramModule, makeDgram } from './dgram.ts';
 import { type DnsModule, makeDns } from './dns.ts';
 import { Names } from './dns-names.ts';
 import { Driver, isDeviceLink } from './driver.ts';
-import { errnoError } from './errors.ts';
+import { errnoError, invalidOption } from './errors.ts';
 import { type Fetch, makeFetch } from './fetch.ts';
 import { openTun } from './fromtuntap.ts';
 import { Ground } from './ground.ts';
+import { addRoutes, configureKernel } from './host-setup.ts';
 import { type HttpModule, type HttpsModule, makeHttp, makeHttps } from './http.ts';
 import { makeNet, type NetModule } from './net.ts';
 import { type HostOptions, readOptions, type Settings } from './options.ts';
+import {
+  inboxOctets,
+  makeSeat,
+  type QueueStats,
+  Queues,
+  type Seat,
+  seatIn,
+  splitPorts,
+} from './queues.ts';
 import { SystemRandom } from './random.ts';
+import { spawnWorker } from './spawn.ts';
 import { type DeviceInfo, TunLink } from './tun.ts';
 
 /** Octets for packets on loopback: what a connection with full windows has in flight. */
@@ -63,11 +74,19 @@ export class Host extends EventEmitter {
   #closing: Promise<void> | null = null;
   #selfHeld = false;
   #control: Control | null = null;
+  readonly #queues: Queues | null;
+  readonly #settings: Settings;
+  readonly #onExit = (): void => this.#cut();
 
-  constructor(stack: Stack, driver: Driver, settings: Settings, device: DeviceInfo | null) {
+  constructor(base: Base, settings: Settings, device: DeviceInfo | null) {
     super();
+    const { stack, driver } = base;
     this.stack = stack;
     this.#driver = driver;
+    this.#queues = base.queues;
+    this.#settings = settings;
+    // However a worker ends, the peers of its connections hear of it.
+    if (base.seat !== null && base.seat.index > 0) process.once('exit', this.#onExit);
     this.#clock = driver.clock;
     this.device = device;
     this.addresses = settings.addresses.map((a) => a.text);
@@ -163,11 +182,29 @@ export class Host extends EventEmitter {
     this.#driver.hold();
     for (const tenant of [...ground.tenants]) tenant.shut();
     await this.#untilEmpty(deadlineMs);
-    for (const tenant of [...ground.tenants]) tenant.fail(null);
+    this.#cut();
+    this.emit('close');
+  }
+
+  /** Resets what is left, and ends. */
+  #cut(): void {
+    for (const tenant of [...this.#ground.tenants]) tenant.fail(null);
     // FIN, RST and last acknowledgements that are still to leave.
     this.#driver.flush();
     this.#end();
-    this.emit('close');
+  }
+
+  /** With `queues`: which of them this thread serves, and how many packets went astray. */
+  get queues(): QueueStats | null {
+    return this.#queues?.stats() ?? null;
+  }
+
+  /**
+   * Starts a worker thread that takes a queue of this host by `attachHost(workerData)`. Throws
+   * ERR_PORTSIDE_NO_QUEUE when all are taken; a queue is free again when its worker has ended.
+   */
+  spawn(file: string | URL, options: WorkerOptions = {}): Worker {
+    return spawnWorker(this.#queues, this.device, this.#settings, file, options);
   }
 
   /** Waits until the last tenant has left, at most `deadlineMs`. */
@@ -193,6 +230,8 @@ export class Host extends EventEmitter {
 
   #end(): void {
     this.#control?.close();
+    this.#queues?.stop();
+    process.off('exit', this.#onExit);
     if (this.#selfHeld) this.#driver.release();
     this.#selfHeld = false;
     this.#driver.release();
@@ -206,6 +245,8 @@ export class Host extends EventEmitter {
     for (const tenant of [...this.#ground.tenants]) tenant.fail(Code.ENETDOWN);
     this.#closing = Promise.resolve();
     this.#control?.close();
+    this.#queues?.stop();
+    process.off('exit', this.#onExit);
     this.#driver.stop();
     const error = errnoError(errno, 'read');
     error.message = `${error.message} (device ${link.name} is lost)`;
@@ -222,6 +263,9 @@ interface Base {
   readonly driver: Driver;
   readonly slab: Slab;
   readonly rxBase: number;
+  /** With several queues: this thread's, and how packets come to the others. */
+  readonly seat: Seat | null;
+  queues: Queues | null;
 }
 
 /**
@@ -231,14 +275,29 @@ interface Base {
  */
 export async function createHost(options: HostOptions = {}): Promise<Host> {
   const settings = readOptions(options);
-  const base = makeBase(settings);
+  const base = makeBase(settings, settings.queues > 1 ? makeSeat(settings.queues) : null);
+  return finish(settings, base, await openLink(settings, base.slab));
+}
+
+/**
+ * In a worker that `host.spawn` has started: a host with the same addresses on a queue of the same
+ * device. Its listeners share their ports with those of the other threads.
+ * @param workerData node:worker_threads' own
+ * @param options beside those of the thread that spawned: clock, random, lookup, config, limits
+ * @throws ERR_PORTSIDE_INVALID_OPTION where there is no seat; what opening the device throws
+ */
+export async function attachHost(workerData: unknown, options: HostOptions = {}): Promise<Host> {
+  const found = seatIn(workerData);
+  if (found === null) throw invalidOption('workerData', 'must come from host.spawn()', workerData);
+  const settings = readOptions({ ...found.options, ...options });
+  const base = makeBase(settings, found.seat);
   return finish(settings, base, await openLink(settings, base.slab));
 }
 
 /** A host on loopback alone or on a link, at once. @throws ERR_PORTSIDE_INVALID_OPTION */
 export function createLocalHost(options: Omit<HostOptions, 'tun'> = {}): Host {
   const settings = readOptions(options);
-  const base = makeBase(settings);
+  const base = makeBase(settings, null);
   return finish(settings, base, makeLink(settings.link, base.slab));
 }
 
@@ -246,9 +305,11 @@ function makeLink(link: Settings['link'], slab: Slab): Link | null {
   return typeof link === 'function' ? link(slab) : link;
 }
 
-function makeBase(settings: Settings): Base {
+function makeBase(settings: Settings, seat: Seat | null): Base {
   const stackConfig = { loopbackOctets: LOOPBACK_OCTETS, ...settings.config.stack };
-  const slab = new Slab(settings.receiveOctets + stackConfig.loopbackOctets + STACK_OCTETS);
+  const config = seat === null ? settings.config : splitPorts(settings.config, seat);
+  const own = stackConfig.loopbackOctets + STACK_OCTETS + inboxOctets(seat);
+  const slab = new Slab(settings.receiveOctets + own);
   const rxBase = slab.reserve(settings.receiveOctets);
   const clock = settings.clock ?? new SystemClock();
   let driver: Driver | null = null;
@@ -256,99 +317,48 @@ function makeBase(settings: Settings): Base {
     slab,
     random: settings.random ?? new SystemRandom(),
     nowUs: clock.nowUs(),
-    config: { ...settings.config, stack: stackConfig },
+    config: { ...config, stack: stackConfig },
     onWork: () => driver?.work(),
     sum: slabSum(slab),
   });
   driver = new Driver(stack, clock);
-  return { stack, driver, slab, rxBase };
+  return { stack, driver, slab, rxBase, seat, queues: null };
 }
 
 function finish(settings: Settings, base: Base, link: Link | null): Host {
-  const { stack, driver, slab, rxBase } = base;
+  const { stack, driver, slab, rxBase, seat } = base;
   try {
     if (settings.mtu !== null && link !== null && !(link instanceof TunLink)) {
       link.mtu = settings.mtu;
     }
-    if (link instanceof TunLink) configureKernel(link, settings);
+    // The first queue's thread sets the device up.
+    if (link instanceof TunLink && (seat?.index ?? 0) === 0) configureKernel(link, settings);
     const id = link === null ? 0 : stack.addLink(link);
     for (const a of settings.addresses) {
       const own = a.all ? { own: 'all' as const } : {};
       stack.addAddress(id, a.address.toString(), a.length, own);
     }
     addRoutes(stack, settings, id, link);
+    if (seat !== null) {
+      base.queues = new Queues(seat, stack, id);
+      stack.ip.elsewhere = base.queues;
+      driver.attachSource(base.queues, id, slab);
+    }
     if (link !== null) driver.attach(link, id, slab, rxBase, settings.receiveOctets);
   } catch (error) {
     if (link !== null && isDeviceLink(link)) link.close();
     throw error;
   }
   const device = link !== null && isDeviceLink(link) ? link.device : null;
-  return new Host(stack, driver, settings, device);
+  return new Host(base, settings, device);
 }
 
 async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
   const { tun, link } = settings;
   if (tun !== null) {
     const { name, driver, netns, fd, busyPollUs = BUSY_POLL_US } = tun;
-    return openTun({ name, driver, netns, fd, busyPollUs });
+    const multiQueue = settings.queues > 1;
+    return openTun({ name, driver, netns, fd, busyPollUs, multiQueue });
   }
   return makeLink(link, slab);
-}
-
-/**
- * Packets that wait in the kernel for a device of ours. Its own 500 last for 5 ms of a flood of
- * 100,000 packets/s, less than a collection of garbage; 40 ms stay below every timeout of TCP.
- */
-const TX_QUEUE = 4096;
-
-/** The kernel's side of a TUN: its own address, the way to every address that is ours. */
-function configureKernel(link: TunLink, settings: Settings): void {
-  const first = settings.addresses.find((a) => !a.all) ?? settings.addresses[0];
-  let peer = settings.peer;
-  if (peer === undefined) {
-    peer =
-      first !== undefined && link.device.created ? otherHost(first.address, first.length) : null;
-  }
-  const routed = settings.addresses.filter((a) => a.all || a !== first || peer === null);
-  link.configure({
-    ...(settings.mtu === null ? {} : { mtu: settings.mtu }),
-    ...(link.device.created ? { txQueueLen: TX_QUEUE } : {}),
-    addresses:
-      peer && first !== undefined ? [{ address: peer.toString(), prefix: first.length }] : [],
-    up: true,
-    routes: routed.map((a) => ({ address: network(a.address, a.length), prefix: a.length })),
-  });
-}
-
-function addRoutes(stack: Stack, settings: Settings, id: number, link: Link | null): void {
-  if (settings.routes === null) {
-    if (link === null) return;
-    stack.addRoute('0.0.0.0', 0, { link: id });
-    if (settings.addresses.some((a) => a.address.family === 6)) {
-      stack.addRoute('::', 0, { link: id });
-    }
-    return;
-  }
-  for (const { address, length, via } of settings.routes) {
-    const target = network(address, length);
-    const gateway = via === null ? {} : { gateway: via.toString() };
-    stack.addRoute(target, length, { link: id, ...gateway });
-  }
-}
-
-/** The first host address of an IPv4 prefix that is not `own`; null where there is none. */
-function otherHost(own: Address, length: number): Address | null {
-  if (own.family !== 4 || length > 31) return null;
-  if (length === 31) return fromV4(own.d ^ 1);
-  const base = own.d & (length === 0 ? 0 : -1 << (32 - length));
-  const first = (base + 1) | 0;
-  return fromV4(first === own.d ? first + 1 : first);
-}
-
-/** The prefix with its host bits cleared, as text. */
-function network(address: Address, length: number): string {
-  if (address.family === 4) {
-    return fromV4(length === 0 ? 0 : address.d & (-1 << (32 - length))).toString();
-  }
-  return address.toString();
 }

@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import { type DnsOptions, type DnsSettings, readDnsOptions } from './dns-options.ts';
 import { invalidOption } from './errors.ts';
 import type { Lookup } from './ground.ts';
+import { MOST_QUEUES } from './queues.ts';
 
 export interface TunOptions {
   /** Device name; default `portside0`. */
@@ -48,6 +49,8 @@ export interface HostOptions {
   /** Name servers and how they are asked. Without it names are literals and localhost. */
   dns?: DnsOptions;
   limits?: HostLimits;
+  /** Queues of the device, 1 to 16: this thread serves one, workers the others (`spawn`). */
+  queues?: number;
   /** Knobs of the stack (stack/config.ts). */
   config?: ConfigOverrides;
 }
@@ -74,6 +77,8 @@ export interface Route {
 }
 
 export interface Settings {
+  /** What was read. */
+  given: HostOptions;
   tun: TunOptions | null;
   link: Link | ((slab: Slab) => Link) | null;
   addresses: OwnAddress[];
@@ -86,6 +91,7 @@ export interface Settings {
   dns: DnsSettings;
   receiveOctets: number;
   lingerMs: number;
+  queues: number;
   config: ConfigOverrides;
 }
 
@@ -101,6 +107,7 @@ const KNOWN = new Set<string>([
   'lookup',
   'dns',
   'limits',
+  'queues',
   'config',
 ]);
 const MIB = 1 << 20;
@@ -134,6 +141,7 @@ export function readOptions(options: HostOptions = {}): Settings {
   const limits = options.limits ?? {};
   const receive = positive('limits.receiveOctets', limits.receiveOctets, isAlone ? MIB : 8 * MIB);
   return {
+    given: options,
     tun,
     link,
     addresses: (options.addresses ?? []).map(readAddress),
@@ -146,6 +154,7 @@ export function readOptions(options: HostOptions = {}): Settings {
     dns: readDnsOptions(options.dns),
     receiveOctets: Math.max(receive, MIB),
     lingerMs: positive('limits.lingerMs', limits.lingerMs, 5000),
+    queues: readQueues(options.queues, tun),
     config: options.config ?? {},
   };
 }
@@ -179,6 +188,18 @@ function readTun(tun: HostOptions['tun']): TunOptions | null {
     throw invalidOption('tun.busyPollUs', 'must be a number from 0 to 10000', busyPollUs);
   }
   return options;
+}
+
+function readQueues(queues: unknown, tun: TunOptions | null): number {
+  if (queues === undefined) return 1;
+  if (typeof queues !== 'number' || !(queues >= 1 && queues <= MOST_QUEUES) || queues % 1 !== 0) {
+    throw invalidOption('queues', `must be an integer from 1 to ${MOST_QUEUES}`, queues);
+  }
+  const isOurs = tun !== null && tun.driver !== 'tuntap2' && tun.fd === undefined;
+  if (queues > 1 && !isOurs) {
+    throw invalidOption('queues', "wants a `tun` by name with the driver 'native'", queues);
+  }
+  return queues;
 }
 
 function isName(value: unknown, longest: number): boolean {

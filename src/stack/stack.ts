@@ -244,8 +244,9 @@ export class Stack {
   /** A transport decides whether the packet that an error quotes was its own. */
   #icmpError(): void {
     const { protocol } = this.ip.icmpError;
-    if (protocol === 6) tcpIcmpError(this.tcp);
-    else if (protocol === 17) udpIcmpError(this.udpLayer);
+    if (protocol === 6) {
+      if (!tcpIcmpError(this.tcp)) this.ip.elsewhere?.pass(this.ip.rx, false);
+    } else if (protocol === 17) udpIcmpError(this.udpLayer);
   }
 
   #work(): void {

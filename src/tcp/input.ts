@@ -101,6 +101,11 @@ function findFlow(layer: TcpLayer, rx: Rx, ports: number): number {
 function toListener(layer: TcpLayer, rx: Rx): Verdict {
   const slot = listenerFor(layer, rx);
   const listener = slot >= 0 ? layer.listeners[slot] : null;
+  const { elsewhere } = layer.ip;
+  if (elsewhere !== null && !layer.reopens) {
+    const bits = rx.segFlags & (Flag.SYN | Flag.ACK | Flag.RST);
+    if (elsewhere.pass(rx, slot >= 0 && bits === Flag.SYN)) return Verdict.DONE;
+  }
   if (listener === null || listener === undefined) return refuse(layer, rx, Drop.NO_SOCKET);
   return segmentToListener(layer, listener, rx);
 }

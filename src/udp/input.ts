@@ -47,6 +47,7 @@ export function input(udp: UdpLayer, rx: Rx): Verdict {
   const slot = find(udp, rx);
   const e = slot < 0 ? null : udp.endpoints[slot];
   if (e === null || e === undefined) {
+    if (ip.elsewhere?.pass(rx, false)) return Verdict.DONE;
     count(ip, Ctr.UdpNoPorts);
     portUnreachable(ip, rx);
     return drop(ip, rx, Drop.NO_SOCKET);
@@ -114,6 +115,7 @@ function toListeners(udp: UdpLayer, rx: Rx): Verdict {
     enqueue(udp, rx, e);
     heard++;
   }
+  udp.ip.elsewhere?.share(rx);
   if (heard > 0) return Verdict.DONE;
   count(udp.ip, Ctr.UdpNoPorts);
   return drop(udp.ip, rx, Drop.NO_SOCKET);
@@ -167,7 +169,10 @@ export function error(udp: UdpLayer): Verdict {
   const slot = udp.flows.size > 0 ? flowOf(udp, err, ports) : -1;
   const flow = slot < 0 ? null : udp.endpoints[slot];
   const e = flow ?? boundTo(udp);
-  if (e === null) return drop(ip, ip.rx, Drop.NO_SOCKET);
+  if (e === null) {
+    if (ip.elsewhere?.pass(ip.rx, false)) return Verdict.DONE;
+    return drop(ip, ip.rx, Drop.NO_SOCKET);
+  }
   const { isTooBig } = err;
   if (isTooBig) {
     const path = e.path;
