@@ -18,6 +18,7 @@ export {
   subscribe,
 } from './inspect/event-rows.ts';
 export type { SubscribeOptions } from './inspect/events.ts';
+export { metricsText } from './inspect/metrics.ts';
 export type { DropListener, IpConfig } from './ip/ip.ts';
 export {
   Capture,
@@ -65,6 +66,18 @@ export type {
   UdpSocket,
 } from './socket/udp-socket.ts';
 export type { Config, ConfigOverrides, StackConfig } from './stack/config.ts';
+export {
+  connectionDetail,
+  type Detail,
+  type DropRow,
+  dropRows,
+  type FragmentsRow,
+  fragmentRows,
+  inspectStack,
+  type PathRow,
+  pathRows,
+  type StackView,
+} from './stack/detail.ts';
 export { type ProfileName, profile, profiles } from './stack/profiles.ts';
 export type { FlowRow, SocketRow } from './stack/snapshot.ts';
 export { Stack, type StackOptions } from './stack/stack.ts';

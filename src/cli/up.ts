@@ -3,6 +3,7 @@
 import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { createHost, type Host } from '../node/host.ts';
+import { type MetricsServer, serveMetrics } from '../node/metrics-server.ts';
 import { IPERF3_PORT } from '../services/iperf3.ts';
 import type { Service } from '../services/service.ts';
 import type { Inspector } from '../web/server.ts';
@@ -36,6 +37,7 @@ interface Options {
   // commander's name for --no-control
   control?: boolean;
   inspect?: boolean | string;
+  metrics?: string;
 }
 
 export interface Plan {
@@ -53,6 +55,8 @@ export interface Plan {
   readonly control: boolean;
   /** Port of the inspector's page on the kernel's loopback; null: none. */
   readonly inspect: number | null;
+  /** Port of the page for Prometheus on the kernel's loopback; null: none. */
+  readonly metrics: number | null;
 }
 
 function gather(value: string, before: string[] = []): string[] {
@@ -79,6 +83,7 @@ export function upCommand(): Command {
     .option('--pidfile <F>', 'write the process id into F once ready; F is removed at the end')
     .option('--no-control', 'no control socket: `portside ss` and nstat cannot look in')
     .option('--inspect [PORT]', 'a page in the browser that shows this host; prints its address')
+    .option('--metrics <PORT>', 'counters for Prometheus at http://127.0.0.1:PORT/metrics')
     .option('--json', 'print one JSON object a line')
     .usage('[NAME] ADDR/PREFIX [options]')
     .action(async (first: string | undefined, second: string | undefined, options: Options) => {
@@ -128,6 +133,7 @@ export function plan(
     json: options.json === true,
     control: options.control !== false,
     inspect: inspectOf(options),
+    metrics: options.metrics === undefined ? null : parsePort(options.metrics, '--metrics'),
   };
 }
 
@@ -196,6 +202,7 @@ async function run(wish: Plan): Promise<void> {
   let services: Service[] = [];
   let pidfile: string | null = null;
   let inspector: Inspector | null = null;
+  let metrics: MetricsServer | null = null;
   // The host alone does not keep the process alive, and a host without services still answers.
   host.ref();
   const lost = new Promise<Error>((resolve) => host.on('error', (reason) => resolve(reason)));
@@ -203,6 +210,10 @@ async function run(wish: Plan): Promise<void> {
     services = await startServices(host, wish.wanted);
     announce(report, host, wish, services);
     const control = wish.control ? await offerControl(host) : null;
+    if (wish.metrics !== null) {
+      metrics = await serveMetrics(() => host.metrics(), wish.metrics);
+      report.say('metrics', `metrics: ${metrics.url}`, { url: metrics.url });
+    }
     if (wish.inspect !== null) inspector = await offerInspector(report, control, wish.inspect);
     if (wish.pidfile !== undefined) {
       writeFileSync(wish.pidfile, `${process.pid}\n`);
@@ -215,6 +226,7 @@ async function run(wish: Plan): Promise<void> {
   } finally {
     boundTheEnd();
     inspector?.close();
+    metrics?.close();
     closeServices(services);
     await host.close({ deadlineMs: CLOSE_MS });
     if (pidfile !== null) removePidfile(pidfile);

@@ -107,6 +107,14 @@ export class Reassembly {
     return this.#byAge.size;
   }
 
+  /** Those that wait for fragments, the oldest first. */
+  list(most: number): Datagram[] {
+    const out: Datagram[] = [];
+    let d = this.#byAge.first;
+    for (; d !== null && out.length < most; d = d.next[Chained.AGE] as Datagram | null) out.push(d);
+    return out;
+  }
+
   get sources(): number {
     return this.#sourceCount;
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { CONTROL_VERSION, controlFolder, type HostWords } from './control.ts';
 
 const PATIENCE_MS = 5000;
+const NEWLINE = 10;
 
 /** Names of the hosts whose sockets lie in the runtime folder. */
 export function hostNames(): string[] {
@@ -52,12 +53,14 @@ export class ControlClient {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
-  #text = '';
+  #text: Buffer = Buffer.alloc(0);
+  /** The request behind whose answer the connection carries something else. */
+  #over = -1;
 
-  private constructor(socket: Socket, words: HostWords, rest: string) {
+  private constructor(socket: Socket, words: HostWords, rest: Buffer) {
     this.words = words;
     this.#socket = socket;
-    socket.on('data', (chunk: string) => this.#take(chunk));
+    socket.on('data', this.#data);
     socket.on('close', () => this.#fail(new Error('the host has closed its control socket')));
     socket.on('error', (error) => this.#fail(error));
     this.#take(rest);
@@ -67,24 +70,23 @@ export class ControlClient {
   static open(path: string): Promise<ControlClient> {
     return new Promise((resolve, reject) => {
       const socket = connect(path);
-      let text = '';
-      socket.setEncoding('utf8');
+      let text: Buffer = Buffer.alloc(0);
       socket.setTimeout(PATIENCE_MS, () => fail(new Error(`${path} does not answer`)));
       const fail = (error: Error): void => {
         socket.destroy();
         reject(error);
       };
       socket.once('error', fail);
-      const first = (chunk: string): void => {
-        text += chunk;
-        const end = text.indexOf('\n');
+      const first = (chunk: Buffer): void => {
+        text = Buffer.concat([text, chunk]);
+        const end = text.indexOf(NEWLINE);
         if (end < 0) return;
         socket.off('data', first);
         socket.off('error', fail);
         socket.setTimeout(0);
-        const words = greeting(text.slice(0, end));
+        const words = greeting(text.toString('utf8', 0, end));
         if (words === null) fail(new Error(`${path} is no control socket of this version`));
-        else resolve(new ControlClient(socket, words, text.slice(end + 1)));
+        else resolve(new ControlClient(socket, words, text.subarray(end + 1)));
       };
       socket.on('data', first);
     });
@@ -103,29 +105,54 @@ export class ControlClient {
     });
   }
 
+  /**
+   * Asks for what takes the connection over (`watch`, `capture`): the answer, and the connection
+   * with what has come behind it. Nothing else can be asked afterwards; `close` ends it.
+   */
+  async switchTo<T>(what: string, more: object = {}): Promise<{ done: T; socket: Socket }> {
+    this.#over = this.#last + 1;
+    const done = await this.ask<T>(what, more);
+    return { done, socket: this.#socket };
+  }
+
   close(): void {
     this.#socket.destroy();
   }
 
-  #take(chunk: string): void {
-    this.#text += chunk;
-    const lines = this.#text.split('\n');
-    this.#text = lines.pop() as string;
-    for (const line of lines) this.#answer(JSON.parse(line));
+  readonly #data = (chunk: Buffer): void => this.#take(chunk);
+
+  #take(chunk: Buffer): void {
+    this.#text = this.#text.length === 0 ? chunk : Buffer.concat([this.#text, chunk]);
+    for (let end = this.#text.indexOf(NEWLINE); end >= 0; end = this.#text.indexOf(NEWLINE)) {
+      const line = this.#text.toString('utf8', 0, end);
+      this.#text = this.#text.subarray(end + 1);
+      if (this.#answer(JSON.parse(line)) && this.#letGo()) return;
+    }
   }
 
-  #answer(message: { id: number; part?: unknown[]; done?: unknown; error?: object }): void {
+  /** The connection is somebody else's now: what has come already is read first. */
+  #letGo(): true {
+    this.#socket.off('data', this.#data);
+    this.#socket.pause();
+    if (this.#text.length > 0) this.#socket.unshift(this.#text);
+    this.#text = Buffer.alloc(0);
+    return true;
+  }
+
+  /** True: it was the answer that gives the connection away. */
+  #answer(message: { id: number; part?: unknown[]; done?: unknown; error?: object }): boolean {
     const waiting = this.#waiting.get(message.id);
-    if (waiting === undefined) return;
+    if (waiting === undefined) return false;
     if (message.part !== undefined) {
       for (const row of message.part) waiting.rows.push(row);
-      return;
+      return false;
     }
     this.#waiting.delete(message.id);
     if (message.error !== undefined) {
       const { message: text, code } = message.error as { message: string; code: string };
       waiting.reject(Object.assign(new Error(text), { code }));
     } else waiting.resolve(message.done ?? waiting.rows);
+    return message.error === undefined && message.id === this.#over;
   }
 
   #fail(error: Error): void {

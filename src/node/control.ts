@@ -7,6 +7,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { briefRows } from '../inspect/brief.ts';
+import { eventAnswers } from './control-events.ts';
 import { tableAnswers } from './control-tables.ts';
 import {
   type Answers,
@@ -63,6 +64,7 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
   const { stack } = ground;
   return {
     ...tableAnswers(ground),
+    ...eventAnswers(stack),
     ...ground.more,
     host: () => words,
     sockets: (request) => (request.brief === true ? briefRows(stack.sockets()) : stack.sockets()),

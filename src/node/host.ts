@@ -5,7 +5,9 @@ import { EventEmitter } from 'node:events';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { Code } from '../base/code.ts';
 import { Slab } from '../base/slab.ts';
+import { metricsText } from '../inspect/metrics.ts';
 import type { Link } from '../link/link.ts';
+import { inspectStack, type StackView } from '../stack/detail.ts';
 import { Stack } from '../stack/stack.ts';
 import { slabSum } from './addon.ts';
 import { type Clock, SystemClock } from './clock.ts';
@@ -159,6 +161,16 @@ export class Host extends EventEmitter {
     if (this.closed) control.close();
     else this.#control = control;
     return control.path;
+  }
+
+  /** Everything that can be seen of the stack now: sockets, ports, routes, drops, counters, … */
+  inspect(): StackView {
+    return inspectStack(this.stack);
+  }
+
+  /** Counters and gauges for Prometheus. */
+  metrics(): string {
+    return metricsText(this.stack);
   }
 
   /**

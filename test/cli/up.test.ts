@@ -27,6 +27,7 @@ describe('portside up', () => {
       json: false,
       control: true,
       inspect: null,
+      metrics: null,
     });
   });
 
@@ -42,6 +43,7 @@ describe('portside up', () => {
       chargen: true,
       http: true,
       iperf3: '5202',
+      metrics: '9090',
       via: 'net',
       busyPoll: '0',
       pidfile: '/run/x.pid',
@@ -62,6 +64,7 @@ describe('portside up', () => {
       json: true,
       control: true,
       inspect: 9229,
+      metrics: 9090,
     });
   });
 

@@ -27,14 +27,14 @@ class Given implements Source {
 
 function listener(port: number): SocketRow {
   return {
-    ...{ netid: 'tcp', state: 'LISTEN', recvQ: 0, sendQ: 511, localAddress: '10.0.0.2' },
+    ...{ sk: 1, netid: 'tcp', state: 'LISTEN', recvQ: 0, sendQ: 511, localAddress: '10.0.0.2' },
     ...{ localPort: port, remoteAddress: '*', remotePort: 0 },
   };
 }
 
 function connection(port: number, over: Partial<SocketRow> = {}): SocketRow {
   return {
-    ...{ netid: 'tcp', state: 'ESTAB', recvQ: 0, sendQ: 0, localAddress: '10.0.0.2' },
+    ...{ sk: 2, netid: 'tcp', state: 'ESTAB', recvQ: 0, sendQ: 0, localAddress: '10.0.0.2' },
     ...{ localPort: 80, remoteAddress: '10.0.0.1', remotePort: port },
     ...over,
   };
