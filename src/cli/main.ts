@@ -9,6 +9,7 @@ import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand } from './inspect.ts';
+import { iperf3Command } from './iperf3.ts';
 import { linkCommand } from './link.ts';
 import { neighCommand } from './neigh.ts';
 import { nstatCommand } from './nstat.ts';
@@ -35,6 +36,7 @@ function program(): Command {
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
+  commands.push(iperf3Command());
   commands.push(ssCommand(), nstatCommand(), inspectCommand(), portsCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {

@@ -37,9 +37,9 @@ export const MAX_RESULTS = 256 * 1024;
 export const MAX_STREAMS = 128;
 const MAX_TCP_BLOCK = 1024 * 1024;
 const MAX_UDP_BLOCK = 65507;
-const DEFAULT_TCP_BLOCK = 128 * 1024;
-const DEFAULT_UDP_BLOCK = 1460;
-const DEFAULT_UDP_BITRATE = 1024 * 1024;
+export const DEFAULT_TCP_BLOCK = 128 * 1024;
+export const DEFAULT_UDP_BLOCK = 1460;
+export const DEFAULT_UDP_BITRATE = 1024 * 1024;
 /** Seconds: iperf3 refuses more itself. */
 const MAX_SECONDS = 86_400;
 
@@ -65,6 +65,8 @@ export interface Params {
   readonly counters64: boolean;
   readonly wantsOutput: boolean;
   readonly tos: number;
+  /** Octets after which a sending stream stops; 0: none. The client's own wish. */
+  readonly limit: number;
   /** Between two looks of a paced sender. */
   readonly pacingUs: number;
 }
@@ -106,6 +108,7 @@ export function parseParams(text: string): Params | number {
     counters64,
     wantsOutput: flag(raw['get_server_output']),
     tos: count(raw['TOS'], 0, 255),
+    limit: 0,
     pacingUs: Math.max(1000, count(raw['pacing_timer'], 1000, 1e6)),
   };
 }
@@ -136,6 +139,30 @@ export interface StreamResult {
   readonly omitted_packets: number;
   readonly start_time: number;
   readonly end_time: number;
+}
+
+/** One stream's result as the other end tells it; null: it is none. */
+export function streamResult(value: unknown): StreamResult | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const raw = value as Record<string, unknown>;
+  const n = (key: string): number => {
+    const x = raw[key];
+    return typeof x === 'number' && Number.isFinite(x) ? x : 0;
+  };
+  if (n('id') < 1) return null;
+  return {
+    id: n('id'),
+    bytes: n('bytes'),
+    // iperf3 says -1 where it does not know.
+    retransmits: Math.max(0, n('retransmits')),
+    jitter: n('jitter'),
+    errors: n('errors'),
+    omitted_errors: n('omitted_errors'),
+    packets: n('packets'),
+    omitted_packets: n('omitted_packets'),
+    start_time: n('start_time'),
+    end_time: n('end_time'),
+  };
 }
 
 /** Stream `i` (from 0) has id 1, 3, 4, 5 …: iperf3 leaves 2 out and refuses other numbers. */

@@ -20,6 +20,8 @@ export interface Stream {
   /** Ends in order: the client may still wait for the rest of a block. */
   close(): void;
   abort(): void;
+  /** Octets carried since the start, or since the omitted seconds. */
+  octets(): number;
   result(seconds: number): StreamResult;
 }
 
@@ -71,6 +73,10 @@ export class TcpReader implements Stream, TcpHandler {
 
   abort(): void {
     this.#socket.abort();
+  }
+
+  octets(): number {
+    return this.#octets;
   }
 
   result(seconds: number): StreamResult {
@@ -140,6 +146,10 @@ export class TcpWriter implements Stream, TcpHandler {
     this.#socket.abort();
   }
 
+  octets(): number {
+    return (this.#running ? this.#acknowledged() : this.#sentAtEnd) - this.#omitted;
+  }
+
   result(seconds: number): StreamResult {
     const octets = this.#sentAtEnd - this.#omitted;
     return tcpResult(this.id, octets, this.#retransmitsAtEnd - this.#retransmitsBefore, seconds);
@@ -174,18 +184,27 @@ export class TcpWriter implements Stream, TcpHandler {
   #pump(): void {
     if (!this.#running || isDead(this.#socket)) return;
     const octets = sharedBlock();
-    if (this.#params.bitrate === 0) {
+    const { limit } = this.#params;
+    if (this.#params.bitrate === 0 && limit === 0) {
       this.#given += refill(this.#socket, octets, SOURCE_QUEUE);
       return;
     }
+    if (this.#params.bitrate === 0) {
+      this.#put(octets, Math.min(limit - this.#given, SOURCE_QUEUE - this.#socket.queued));
+      return;
+    }
     const due = allowance(this.#params.bitrate, this.#timers.nowUs() - this.#startUs);
-    const room = Math.min(due - this.#given, SOURCE_QUEUE - this.#socket.queued);
+    const most = limit === 0 ? due : Math.min(due, limit);
+    this.#put(octets, Math.min(most - this.#given, SOURCE_QUEUE - this.#socket.queued));
+    this.#cancel = this.#timers.after(this.#params.pacingUs, () => this.#pump());
+  }
+
+  #put(octets: Uint8Array, room: number): void {
     for (let left = Math.floor(room); left > 0; left -= octets.length) {
       const n = Math.min(left, octets.length);
       this.#socket.write(octets, 0, n);
       this.#given += n;
     }
-    this.#cancel = this.#timers.after(this.#params.pacingUs, () => this.#pump());
   }
 }
 

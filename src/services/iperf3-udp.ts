@@ -53,6 +53,10 @@ export class UdpReader implements Stream, UdpHandler {
     this.close();
   }
 
+  octets(): number {
+    return this.#octets;
+  }
+
   result(seconds: number): StreamResult {
     return {
       id: this.id,
@@ -150,6 +154,10 @@ export class UdpWriter implements Stream, UdpHandler {
     this.close();
   }
 
+  octets(): number {
+    return this.#octets;
+  }
+
   result(seconds: number): StreamResult {
     return {
       id: this.id,
@@ -175,7 +183,9 @@ export class UdpWriter implements Stream, UdpHandler {
     const now = this.#timers.nowUs();
     const paced = this.#params.bitrate > 0;
     const due = paced ? allowance(this.#params.bitrate, now - this.#startUs) : Infinity;
+    const { limit } = this.#params;
     for (let i = 0; i < this.#most && this.#given <= due; i++) {
+      if (limit > 0 && this.#octets >= limit) break;
       if (!this.#sendOne(now)) break;
     }
     // After a stall the lost time is not made up for at once.

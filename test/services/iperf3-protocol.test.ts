@@ -26,6 +26,7 @@ describe('the parameters of a client', () => {
       bitrate: 0,
       omitUs: 0,
       timeUs: 10e6,
+      limit: 0,
       noDelay: false,
       counters64: false,
       wantsOutput: false,

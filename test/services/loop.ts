@@ -34,7 +34,9 @@ export class Loop implements Timers {
     for (let i = 0; i < ms; i++) {
       this.#now += 1000;
       for (const call of this.#calls.filter((c) => c.at <= this.#now)) {
-        this.#calls.splice(this.#calls.indexOf(call), 1);
+        const i = this.#calls.indexOf(call);
+        if (i < 0) continue; // another one of this step has cancelled it
+        this.#calls.splice(i, 1);
         call.fn();
       }
       this.stack.advance(this.#now);

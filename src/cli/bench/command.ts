@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { type LoadOptions, loadAddon } from '../../node/addon.ts';
+import { iperf3Command } from '../iperf3.ts';
 import { failWith, UsageError } from '../report.ts';
 import { CELLS, type Cell } from './cells.ts';
 import { chart } from './chart.ts';
@@ -46,7 +47,7 @@ interface Plan {
 }
 
 export function benchCommand(): Command {
-  return new Command('bench')
+  const command = new Command('bench')
     .description('measure throughput, requests and connections beside node:net on the kernel')
     .argument('[CELL...]', `${CELLS.map((c) => c.name).join(', ')}; default: all`)
     .option('--rounds <N>', 'rounds in which all take their turn', '5')
@@ -67,6 +68,7 @@ export function benchCommand(): Command {
         failWith(reason);
       }
     });
+  return command.addCommand(iperf3Command());
 }
 
 /** The client of one measurement: blocks, prints its figures and ends. */
