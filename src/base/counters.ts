@@ -75,6 +75,14 @@ const NAMES = [
   'Icmp6OutGroupMembResponses',
   'Icmp6OutGroupMembReductions',
   'Icmp6OutMLDv2Reports',
+  'Icmp6InRouterSolicits',
+  'Icmp6InRouterAdvertisements',
+  'Icmp6InNeighborSolicits',
+  'Icmp6InNeighborAdvertisements',
+  'Icmp6InRedirects',
+  'Icmp6OutRouterSolicits',
+  'Icmp6OutNeighborSolicits',
+  'Icmp6OutNeighborAdvertisements',
   'UdpInDatagrams',
   'UdpNoPorts',
   'UdpInErrors',
@@ -208,6 +216,13 @@ const NAMES = [
   'PortsideIgmpInQueries',
   'PortsideIgmpInReports',
   'PortsideIgmpOutReports',
+  'PortsideArpInRequests',
+  'PortsideArpInReplies',
+  'PortsideArpOutRequests',
+  'PortsideArpOutReplies',
+  'PortsideNeighUnresolved',
+  'PortsideNeighEvicted',
+  'PortsideAddressConflicts',
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

@@ -1,5 +1,6 @@
 // Every reason for which a packet is discarded, under Linux's name where Linux has one
-// (include/net/dropreason-core.h); LINK_*, POLICY and BAD_META are our own.
+// (include/net/dropreason-core.h); LINK_*, POLICY, BAD_META and
+// ADDRESS_CONFLICT are our own.
 
 export const Drop = {
   NONE: 0,
@@ -60,6 +61,13 @@ export const Drop = {
   TCP_MINTTL: 55,
   FRAG_OVERLAP: 56,
   IGMP_CSUM: 57,
+  NEIGH_QUEUEFULL: 58,
+  IPV6_NDISC_HOP_LIMIT: 59,
+  IPV6_NDISC_BAD_CODE: 60,
+  IPV6_NDISC_BAD_OPTIONS: 61,
+  IPV6_NDISC_NS_OTHERHOST: 62,
+  IPV6_NDISC_FAILED: 63,
+  ADDRESS_CONFLICT: 64,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

@@ -20,6 +20,8 @@ export class Tx {
   headerOff = 0;
   /** IP header + transport header + payload that was copied behind them. */
   headerLen = 0;
+  /** Octets of a link header right before headerOff; 0 where packets begin with IP. */
+  lead = 0;
   /** Where the transport header starts, counted from headerOff. */
   l4 = 0;
   /** Checksum field, counted from the transport header. */

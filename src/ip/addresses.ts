@@ -103,14 +103,20 @@ export class Addresses {
    * NONE, EADDRINUSE when it is there, EINVAL for a group or the unspecified address, ENOBUFS.
    */
   add(linkId: number, prefix: Prefix, all: boolean): Code {
+    const code = this.check(prefix, all);
+    if (code !== Code.NONE) return code;
+    this.#entries.push({ linkId, address: prefix.address, length: prefix.length, all });
+    this.#apply(prefix, all, 1);
+    return Code.NONE;
+  }
+
+  /** What `add` would answer. */
+  check(prefix: Prefix, all: boolean): Code {
     const { a, b, c, d } = prefix.address;
     if (isMulticast(a, b, c, d) || isLimitedBroadcast(a, b, c, d)) return Code.EINVAL;
     if (!all && isUnspecified(a, b, c, d)) return Code.EINVAL;
     if (this.#entries.length >= MAX_ADDRESSES) return Code.ENOBUFS;
-    if (this.#find(prefix, all) >= 0) return Code.EADDRINUSE;
-    this.#entries.push({ linkId, address: prefix.address, length: prefix.length, all });
-    this.#apply(prefix, all, 1);
-    return Code.NONE;
+    return this.#find(prefix, all) >= 0 ? Code.EADDRINUSE : Code.NONE;
   }
 
   /** NONE, or EADDRNOTAVAIL when it is not there. */

@@ -4,16 +4,25 @@
 import { Code } from '../base/code.ts';
 import { KIND_BITS, RouteChange, Seen } from '../base/watch.ts';
 import { Address, mappedLength, maskWord, type Prefix } from '../wire/address.ts';
+import { claim, unclaim } from './claims.ts';
 import { forgetGroups } from './group-changes.ts';
 import type { IpLayer } from './ip.ts';
 import type { RouteSpec } from './routes.ts';
 
 /**
  * Adds an address and the route to its network, or with `all` every address of a prefix, which adds
- * no route: the prefix is here. NONE, ENODEV, EINVAL, EADDRINUSE, ENOBUFS.
+ * no route: the prefix is here. On an Ethernet an address may have to be asked for first
+ * (claims.ts): it is ours when `ip.onAddress` says so. NONE, ENODEV, EINVAL, EADDRINUSE, ENOBUFS.
  */
 export function addAddress(ip: IpLayer, linkId: number, prefix: Prefix, all: boolean): Code {
   if (!hasLink(ip, linkId)) return Code.ENODEV;
+  const port = ip.ethers[linkId];
+  const hasNeighbors = port !== null && port !== undefined && !all;
+  return hasNeighbors ? claim(ip, port, prefix) : assign(ip, linkId, prefix, all);
+}
+
+/** Adds an address that is ours without any doubt. */
+export function assign(ip: IpLayer, linkId: number, prefix: Prefix, all: boolean): Code {
   const code = ip.addresses.add(linkId, prefix, all);
   if (code !== Code.NONE) return code;
   if (!all && hasNetwork(linkId, prefix)) ip.routes.add(connected(linkId, prefix));
@@ -23,6 +32,10 @@ export function addAddress(ip: IpLayer, linkId: number, prefix: Prefix, all: boo
 
 /** NONE, or EADDRNOTAVAIL when it is not there. */
 export function removeAddress(ip: IpLayer, linkId: number, prefix: Prefix, all: boolean): Code {
+  const port = ip.ethers[linkId];
+  if (port !== null && port !== undefined && !all && unclaim(ip, port, prefix.address)) {
+    return Code.NONE;
+  }
   const code = ip.addresses.remove(linkId, prefix, all);
   if (code !== Code.NONE) return code;
   if (!all && hasNetwork(linkId, prefix)) {
@@ -61,6 +74,8 @@ export function removeLink(ip: IpLayer, linkId: number): void {
   }
   forgetGroups(ip, linkId);
   ip.links[linkId] = null;
+  if (ip.ethers[linkId] !== null && ip.ethers[linkId] !== undefined) ip.etherCount--;
+  ip.ethers[linkId] = null;
   changed(ip, RouteChange.LINK, linkId, null);
 }
 

@@ -3,7 +3,7 @@
 // its own (RFC 5927 §4).
 
 import { Drop } from '../base/drop.ts';
-import { DstKind, type Rx } from '../base/rx.ts';
+import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import { V4_MAPPED } from '../wire/address.ts';
 import * as icmp4 from '../wire/icmp4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -40,6 +40,8 @@ export class IcmpError {
   /** A negative errno, and whether Linux would end an unestablished connection for it. */
   errno = 0;
   hard = false;
+  /** Said by this stack itself: a neighbour could not be found (unreachable.ts). */
+  isOwn = false;
 }
 
 // Linux's errno of each code of Destination Unreachable (net/ipv4/icmp.c, icmp_err_convert), and
@@ -118,6 +120,7 @@ function read(error: IcmpError, rx: Rx, quote: number, header: number): void {
   error.code = icmp4.code(u8, rx.l4Off);
   error.family = 4;
   error.isUnreachable = error.type === icmp4.Type.DEST_UNREACH;
+  error.isOwn = error.isUnreachable && (rx.flags & RxFlag.LOOPBACK) !== 0;
   error.isTooBig = error.isUnreachable && error.code === icmp4.Unreach.FRAG_NEEDED;
   error.mtu = error.isTooBig ? icmp4.mtu(u8, rx.l4Off) : 0;
   error.pointer = error.type === icmp4.Type.PARAM_PROBLEM ? icmp4.pointer(u8, rx.l4Off) : 0;

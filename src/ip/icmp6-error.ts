@@ -2,7 +2,7 @@
 // them, as for IPv4 (icmp-error.ts).
 
 import { Drop } from '../base/drop.ts';
-import { DstKind, type Rx } from '../base/rx.ts';
+import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import * as icmp6 from '../wire/icmp6.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import { isExtension } from './headers6.ts';
@@ -82,6 +82,7 @@ function read(ip: IpLayer, rx: Rx, quote: number, protocol: number, l4: number):
   error.srcPort = rx.view.getUint16(l4);
   error.dstPort = rx.view.getUint16(l4 + 2);
   error.seq = rx.view.getInt32(l4 + 4);
+  error.isOwn = error.isUnreachable && (rx.flags & RxFlag.LOOPBACK) !== 0;
   error.hard = error.isUnreachable && UNREACH_HARD[error.code] === 1;
   if (error.isUnreachable) error.errno = UNREACH_ERRNO[error.code] ?? EHOSTUNREACH;
   else if (error.isTooBig) error.errno = EMSGSIZE;

@@ -47,6 +47,10 @@ export function sendError6(
     return false;
   }
   turnBack(path, rx);
+  // A packet of ours that never left was for another host: it is we who say so.
+  if (inside && ip.addresses.kindOf(rx.dst0, rx.dst1, rx.dst2, rx.dst3) === NOT_OURS) {
+    path.anySource = true;
+  }
   if (selectPath(ip, path) !== 0) {
     count(ip, Ctr.Ip6OutNoRoutes);
     return false;

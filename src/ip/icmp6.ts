@@ -11,6 +11,7 @@ import * as ipv6 from '../wire/ipv6.ts';
 import { parseError6 } from './icmp6-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
 import * as mld from './mld.ts';
+import * as ndp from './ndp.ts';
 import { aim, begin, selectPath, send } from './output.ts';
 import { Path, turnBack } from './path.ts';
 
@@ -43,6 +44,8 @@ export function input6(ip: IpLayer, rx: Rx): Verdict {
   }
   if (type < icmp6.INFORMATIONAL) return error(ip, rx, type);
   if (mld.isMld(type)) return mld.input(ip, rx);
+  const port = ip.ethers[rx.linkId];
+  if (port !== null && port !== undefined && ndp.isNdp(type)) return ndp.input(ip, rx, port);
   // RFC 4443 §2.4 (b): unknown messages that inform are dropped. On a link without neighbours, and
   // a TUN device is one, neighbour discovery has nothing to say either.
   return drop(ip, rx, Drop.UNHANDLED_PROTO);

@@ -11,12 +11,15 @@ import type { Slab } from '../base/slab.ts';
 import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
 import type { Watch } from '../base/watch.ts';
 import type { Link } from '../link/link.ts';
+import type { Address } from '../wire/address.ts';
 import { Addresses } from './addresses.ts';
 import type { Elsewhere } from './elsewhere.ts';
+import type { EtherPort } from './ether.ts';
 import { FragmentState } from './fragment.ts';
 import { Groups } from './groups.ts';
 import { IcmpError, IcmpLimiter } from './icmp.ts';
 import { Idents } from './ident.ts';
+import { Path } from './path.ts';
 import { PathMtu } from './pmtu.ts';
 import { Reassembly, SCRATCH } from './reassembly.ts';
 import { Routes } from './routes.ts';
@@ -42,6 +45,14 @@ export interface IpConfig {
   groupQueryIntervalMs: number;
   reportLinkLocalGroups: boolean;
   txArenaOctets: number;
+  neighborMax: number;
+  neighborMaxAsked: number;
+  neighborReachableMs: number;
+  neighborRetransMs: number;
+  neighborQueuePackets: number;
+  neighborQueueOctets: number;
+  arpProbes: number;
+  dadTransmits: number;
 }
 
 /** What a layer answers to the walk in stack/stack.ts. */
@@ -68,6 +79,13 @@ export class IpLayer {
   readonly arena: TxArena;
   /** Index = link id. */
   readonly links: (Link | null)[] = [];
+  /** The Ethernet side of each link; null or absent where packets begin with IP. */
+  readonly ethers: (EtherPort | null)[] = [];
+  etherCount = 0;
+  /** The path of the packet that is on its way down. */
+  via = new Path();
+  /** Told when an address is had for certain, or turns out to be another one's. */
+  onAddress: ((linkId: number, address: Address, isOurs: boolean) => void) | null = null;
   readonly addresses = new Addresses();
   readonly routes = new Routes();
   readonly groups = new Groups();

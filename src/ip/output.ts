@@ -6,12 +6,12 @@
 import { assert } from '../base/assert.ts';
 import { Code } from '../base/code.ts';
 import { Ctr } from '../base/counters.ts';
-import { Drop } from '../base/drop.ts';
 import { DstKind } from '../base/rx.ts';
 import { TxFlag } from '../base/tx.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import { handOver, transmitEther } from './ether-output.ts';
 import { fragment } from './fragment.ts';
 import { fragment6 } from './fragment6.ts';
 import { count, flushLinks, type IpLayer } from './ip.ts';
@@ -22,15 +22,12 @@ export { selectPath } from './select.ts';
 
 const OUT_REQUESTS = Ctr.IpOutRequests;
 const OUT_OCTETS = Ctr.IpExtOutOctets;
-const OUT_DISCARDS = Ctr.IpOutDiscards;
 const OUT_NO_ROUTES = Ctr.IpOutNoRoutes;
 const OUT_BCAST = Ctr.IpExtOutBcastPkts;
 const OUT_MCAST = Ctr.IpExtOutMcastPkts;
 const OUT6_REQUESTS = Ctr.Ip6OutRequests;
 const FRAG_FAILS = Ctr.IpFragFails;
 const FRAG6_FAILS = Ctr.Ip6FragFails;
-const TX_PACKETS = Ctr.PortsideTxPackets;
-const TX_FULL = Ctr.PortsideTxFull;
 
 /**
  * Room for an IP header and `room` octets behind it. The answer is the offset of the transport
@@ -80,6 +77,7 @@ export function send(ip: IpLayer, path: Path, l4Len: number): Code {
     count(ip, OUT_NO_ROUTES);
     return Code.ENETUNREACH;
   }
+  ip.via = path;
   tx.headerLen = total - tx.payloadLen;
   if (tx.ttl === 0) tx.ttl = ip.config.defaultTtl;
   if (tx.csumOffset > 0) writePseudoSum(ip, l4Len);
@@ -107,16 +105,10 @@ export function send(ip: IpLayer, path: Path, l4Len: number): Code {
 export function transmit(ip: IpLayer, linkId: number): Code {
   const link = ip.links[linkId];
   if (link === null || link === undefined) return Code.ENETUNREACH;
-  const values = ip.counters.values;
-  if (link.transmit(ip.tx)) {
-    values[TX_PACKETS] = (values[TX_PACKETS] as number) + 1;
-    return Code.NONE;
-  }
-  const drops = ip.counters.drops;
-  drops[Drop.FULL_RING] = (drops[Drop.FULL_RING] as number) + 1;
-  values[TX_FULL] = (values[TX_FULL] as number) + 1;
-  values[OUT_DISCARDS] = (values[OUT_DISCARDS] as number) + 1;
-  return Code.ENOBUFS;
+  if (ip.etherCount === 0) return handOver(ip, link);
+  const port = ip.ethers[linkId];
+  if (port === null || port === undefined) return handOver(ip, link);
+  return transmitEther(ip, port, link);
 }
 
 function refuse(ip: IpLayer, code: Code): Code {

@@ -3,6 +3,7 @@
 
 import { DstKind, type Rx } from '../base/rx.ts';
 import type { Address } from '../wire/address.ts';
+import type { Neighbor } from './neighbor.ts';
 
 export class Path {
   linkId = -1;
@@ -31,6 +32,8 @@ export class Path {
   dst3 = 0;
   /** Next hop; null when the destination is on the link. */
   gateway: Address | null = null;
+  /** On an Ethernet: who packets are handed to; null until the first one goes. */
+  neighbor: Neighbor | null = null;
 }
 
 /**

@@ -27,6 +27,7 @@ export function selectPath(ip: IpLayer, path: Path): Code {
   path.epoch = 0;
   path.locked = false;
   path.gateway = null;
+  path.neighbor = null;
   // As on Linux, the unspecified address as a destination means this host.
   if (path.family === 4 && path.dst3 === 0) path.dst3 = LOOPBACK_V4;
   else if (isUnspecified(path.dst0, path.dst1, path.dst2, path.dst3)) path.dst3 = 1;

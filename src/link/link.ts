@@ -2,6 +2,7 @@
 // (node/tun.ts), and whatever a program brings along.
 
 import type { Tx } from '../base/tx.ts';
+import type { Mac } from '../wire/ethernet.ts';
 
 /** What a link does itself; what it lacks is done before it by link/offload.ts. */
 export const LinkCap = {
@@ -24,6 +25,11 @@ export interface Link {
   readonly loopback: boolean;
   /** False: no router on it wants to hear of multicast groups (no IGMP, no MLD). */
   readonly multicast?: boolean;
+  /**
+   * Its own address on an Ethernet: packets have an Ethernet header then, in and out. Absent or
+   * null: packets begin with their IP header, and there are no neighbours to be found.
+   */
+  readonly mac?: Mac | null;
   /**
    * Queues the packet that `tx` describes. Its octets (slab and pieces) stay untouched until
    * `flush`. False: no room, the packet is gone and the link has not kept it.

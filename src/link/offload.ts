@@ -7,6 +7,7 @@ import { GsoType } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
 import { Tx, TxArena, TxFlag } from '../base/tx.ts';
 import { finish, fold, swap } from '../wire/checksum.ts';
+import type { Mac } from '../wire/ethernet.ts';
 import { type Link, LinkCap } from './link.ts';
 import { type Sum, storeChecksum } from './packet.ts';
 
@@ -59,6 +60,9 @@ export class Offload implements Link {
   }
   get multicast(): boolean {
     return this.inner.multicast !== false;
+  }
+  get mac(): Mac | null {
+    return this.inner.mac ?? null;
   }
 
   transmit(tx: Tx): boolean {
@@ -126,6 +130,7 @@ export class Offload implements Link {
     const u8 = this.#slab.u8;
     const copied = Math.min(this.#copied, len);
     const room = header + copied;
+    // The arena keeps the headroom that a link header lies in.
     let off = this.#arena.take(room);
     if (off < 0) {
       // Early, but harmless: nobody reuses octets before asking for a flush himself.
@@ -133,7 +138,7 @@ export class Offload implements Link {
       off = this.#arena.take(room);
       if (off < 0) return -1;
     }
-    u8.copyWithin(off, tx.headerOff, tx.headerOff + header);
+    u8.copyWithin(off - tx.lead, tx.headerOff - tx.lead, tx.headerOff + header);
     if (copied > 0) {
       u8.copyWithin(off + header, this.#copiedAt, this.#copiedAt + copied);
       this.#copiedAt += copied;
@@ -142,6 +147,7 @@ export class Offload implements Link {
     const seg = this.#seg;
     seg.reset();
     seg.headerOff = off;
+    seg.lead = tx.lead;
     seg.headerLen = room;
     seg.l4 = tx.l4;
     seg.csumOffset = tx.csumOffset;

@@ -10,7 +10,7 @@
 import { RxFlag } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
 import { type Tx, TxFlag } from '../base/tx.ts';
-import { copyPacket, packetLen } from './packet.ts';
+import { copyPacket, frameLen } from './packet.ts';
 
 const STRIDE = 4;
 
@@ -56,7 +56,7 @@ export class PacketRing {
 
   /** Copies a packet out of the sender's slab; false when it does not fit. */
   put(tx: Tx, from: Slab, extraFlags: number): boolean {
-    const len = packetLen(tx);
+    const len = frameLen(tx);
     const at = this.#place(len);
     if (at < 0) return false;
     copyPacket(tx, from.u8, this.#slab.u8, this.#base + at);

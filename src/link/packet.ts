@@ -8,16 +8,25 @@ import { finish } from '../wire/checksum.ts';
 /** Unfolded sum of big-endian 16-bit words, an odd last octet padded (wire/checksum.ts). */
 export type Sum = (u8: Uint8Array, off: number, len: number, initial: number) => number;
 
-/** Octets of the whole IP packet that `tx` describes. */
+/** Octets of the whole IP packet that `tx` describes, without a link header. */
 export function packetLen(tx: Tx): number {
   return tx.headerLen + tx.payloadLen;
 }
 
-/** Writes header and pieces one after the other to `to[at…]` and answers their length. */
+/** Octets of what goes over the link: the packet, and the link header before it. */
+export function frameLen(tx: Tx): number {
+  return tx.lead + tx.headerLen + tx.payloadLen;
+}
+
+/**
+ * Writes link header, header and pieces one after the other to `to[at…]` and answers their length.
+ */
 export function copyPacket(tx: Tx, slab: Uint8Array, to: Uint8Array, at: number): number {
-  if (to === slab) to.copyWithin(at, tx.headerOff, tx.headerOff + tx.headerLen);
-  else to.set(slab.subarray(tx.headerOff, tx.headerOff + tx.headerLen), at);
-  let end = at + tx.headerLen;
+  const from = tx.headerOff - tx.lead;
+  const behind = tx.headerOff + tx.headerLen;
+  if (to === slab) to.copyWithin(at, from, behind);
+  else to.set(slab.subarray(from, behind), at);
+  let end = at + behind - from;
   for (let i = 0; i < tx.pieces; i++) {
     const piece = tx.pieceBuf[i];
     const off = tx.pieceOff[i] as number;

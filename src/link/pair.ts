@@ -11,6 +11,7 @@
 
 import type { Slab } from '../base/slab.ts';
 import type { Tx } from '../base/tx.ts';
+import { Mac } from '../wire/ethernet.ts';
 import { type Link, LinkCap } from './link.ts';
 import { packetLen } from './packet.ts';
 import { PacketRing } from './packet-ring.ts';
@@ -24,15 +25,20 @@ export interface CableOptions {
   octets?: number;
   /** Most packets on their way in one direction; default 512. */
   cap?: number;
+  /** Ethernet: both ends get an address of their own (02:00:00:00:00:01 and …:02). */
+  ethernet?: boolean;
 }
 
 const LARGEST_PACKET = 65_535;
+/** 02:00:00:00: administered locally. */
+const LOCAL_MAC = 0x02000000;
 
 export class PairEnd implements Link {
   readonly name: string;
   mtu: number;
   readonly caps: number;
   readonly loopback = false;
+  readonly mac: Mac | null;
   peer: PairEnd | null = null;
   /** False: unplugged; everything sent is gone. */
   up = true;
@@ -46,8 +52,9 @@ export class PairEnd implements Link {
   #unflushed = 0;
   #visible = 0;
 
-  constructor(name: string, options: CableOptions) {
+  constructor(name: string, options: CableOptions, mac: Mac | null = null) {
     this.name = name;
+    this.mac = mac;
     this.mtu = options.mtu ?? 1500;
     this.caps = options.caps ?? LinkCap.TX_CSUM | LinkCap.TSO4 | LinkCap.TSO6 | LinkCap.USO;
     this.#octets = options.octets ?? 1 << 20;
@@ -122,7 +129,9 @@ export class Cable {
   /** Makes one end; the second call joins them. Throws RangeError at the third. */
   end(name: string): PairEnd {
     if (this.#second !== null) throw new RangeError('a cable has two ends'); // cold
-    const end = new PairEnd(name, this.#options); // cold: two per cable
+    const number = this.#first === null ? 1 : 2;
+    const mac = this.#options.ethernet === true ? new Mac(LOCAL_MAC, number) : null; // cold
+    const end = new PairEnd(name, this.#options, mac); // cold: two per cable
     if (this.#first === null) {
       this.#first = end;
       return end;

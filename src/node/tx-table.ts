@@ -23,12 +23,13 @@ export class TxTable {
   put(tx: Tx): void {
     const rows = this.rows;
     const at = this.count * STRIDE;
-    rows[at] = tx.headerOff;
-    rows[at + 1] = tx.headerLen;
+    const lead = tx.lead;
+    rows[at] = tx.headerOff - lead;
+    rows[at + 1] = tx.headerLen + lead;
     rows[at + 2] = tx.flags & TxFlag.NEEDS_CSUM;
     rows[at + 3] = tx.gsoType;
     rows[at + 4] = tx.gsoSize;
-    rows[at + 5] = tx.l4;
+    rows[at + 5] = tx.l4 + lead;
     rows[at + 6] = tx.csumOffset;
     rows[at + 7] = tx.pieces;
     for (let i = 0, to = at + FIRST_PIECE; i < tx.pieces; i++, to += 3) {

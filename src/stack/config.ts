@@ -51,6 +51,14 @@ const IP: IpConfig = {
   groupQueryIntervalMs: 125_000, // RFC 9776 §8.2, until a querier says another
   reportLinkLocalGroups: false, // 224.0.0/24; Linux igmp_link_local_mcast_reports
   txArenaOctets: 1 << 20,
+  neighborMax: 1024, // of one Ethernet link; Linux gc_thresh3
+  neighborMaxAsked: 256, // being asked for, and as many that have only asked for us; RFC 6583 §6
+  neighborReachableMs: 30_000, // RFC 4861 §10, times 0.5 to 1.5
+  neighborRetransMs: 1000, // RFC 4861 §10, RFC 1122 §2.3.2.1: one question a second
+  neighborQueuePackets: 3, // that wait for one neighbour, the newest; RFC 1122 §2.3.2.2: at least 1
+  neighborQueueOctets: 1 << 20, // that wait on one link
+  arpProbes: 0, // before an IPv4 address is used; RFC 5227 §1.1: 3, Linux none
+  dadTransmits: 1, // before an IPv6 address is used; RFC 4862 §5.1
 };
 
 const UDP: UdpConfig = {

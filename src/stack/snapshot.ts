@@ -2,6 +2,7 @@
 
 import { Code } from '../base/code.ts';
 import { HELD_NAMES } from '../base/memory.ts';
+import { type NeighborRow, neighborRow } from '../ip/neighbor.ts';
 import { type TcpInfo, tcpInfo } from '../socket/tcp-info.ts';
 import { State, stateName } from '../tcp/state.ts';
 import { Rexmit, type Tcb } from '../tcp/tcb.ts';
@@ -46,6 +47,15 @@ export function memory(stack: Stack): { used: number; cap: number } & Record<str
   const { held, used, cap } = stack.ip.memory;
   const kinds = HELD_NAMES.map((name, i) => [name, held[i] as number] as const);
   return { used, cap, ...Object.fromEntries(kinds) };
+}
+
+/** Neighbours of every Ethernet link. */
+export function neighbors(stack: Stack): NeighborRow[] {
+  const { ethers, links } = stack.ip;
+  return ethers.flatMap((port, i) => {
+    const link = links[i]?.name ?? '';
+    return port === null ? [] : port.neighbors.list().map((n) => neighborRow(n, link));
+  });
 }
 
 /** How full a flow table is, and how many of its cells a lookup reads. */

@@ -9,6 +9,8 @@ import type { Random } from '../base/random.ts';
 import { RxFlag } from '../base/rx.ts';
 import { Slab } from '../base/slab.ts';
 import * as configureIp from '../ip/configure.ts';
+import { notePort } from '../ip/ether.ts';
+import { inputEther } from '../ip/ether-input.ts';
 import * as icmp from '../ip/icmp.ts';
 import { protocolUnreachable } from '../ip/icmp-send.ts';
 import * as icmp6 from '../ip/icmp6.ts';
@@ -18,6 +20,7 @@ import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
 import { drop, flushLinks, IpLayer, noteMtus, Verdict } from '../ip/ip.ts';
 import type { RouteSpec } from '../ip/routes.ts';
+import type { NeighborRow } from '../ip/neighbor.ts';
 import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
@@ -43,6 +46,7 @@ import {
   flowTables,
   kill,
   memory,
+  neighbors,
   type SocketRow,
   sockets,
 } from './snapshot.ts';
@@ -104,7 +108,7 @@ export class Stack {
   // --- the four verbs -------------------------------------------------------------------------
 
   /**
-   * One packet: `len` octets at `off` of the slab, an IP header first.
+   * One packet: `len` octets at `off` of the slab, an IP header first, on an Ethernet its header.
    * @param flags bits of RxFlag
    * @param gso GsoType | segment size << 8; 0 for a single packet
    */
@@ -212,6 +216,12 @@ export class Stack {
       drop(ip, rx, Drop.PKT_TOO_SMALL);
       return;
     }
+    if (ip.etherCount > 0) {
+      const port = ip.ethers[rx.linkId];
+      if (port !== null && port !== undefined && inputEther(ip, rx, port) !== Verdict.DELIVER) {
+        return;
+      }
+    }
     const version = (rx.u8[rx.off] as number) >> 4;
     const verdict = version === 6 ? input6(ip, rx) : input4(ip, rx);
     if (verdict !== Verdict.DELIVER) return;
@@ -267,8 +277,9 @@ export class Stack {
 
   /** Adds a link and answers its id. What the link cannot do (checksums, GSO) is done before it. */
   addLink(link: Link): number {
-    this.ip.links.push(offloaded(link, this.slab, checksum.sum));
-    return this.ip.links.length - 1;
+    const id = this.ip.links.push(offloaded(link, this.slab, checksum.sum)) - 1;
+    notePort(this.ip, id, link);
+    return id;
   }
 
   /** Forgets a link with its addresses and routes. */
@@ -343,6 +354,11 @@ export class Stack {
   /** Load and probe lengths of the flow tables. */
   flowTables(): FlowRow[] {
     return flowTables(this);
+  }
+
+  /** Neighbours on Ethernet links, as `ip neigh` lists them. */
+  neighbors(): NeighborRow[] {
+    return neighbors(this);
   }
 
   /** Octets held for peers and programs: `used`, `cap`, and by kind. */

@@ -7,6 +7,7 @@ import type { Rx } from '../base/rx.ts';
 import * as seq from '../base/seq.ts';
 import { LossCause } from '../base/watch.ts';
 import { Ctr, count } from '../ip/ip.ts';
+import { confirm } from '../ip/nud.ts';
 import { Flag } from '../wire/tcp.ts';
 import { AckFlag, type AckPass } from './ack-pass.ts';
 import { timestampNow } from './isn.ts';
@@ -61,6 +62,7 @@ export function processAck(t: Tcb, rx: Rx, old: boolean): void {
     if (seq.gt(rx.segAck, t.sndUna)) {
       pass.flags |= AckFlag.ADVANCED;
       t.retransmits = 0;
+      if (t.path.neighbor !== null) confirm(layer.ip, t.path.neighbor);
       acknowledge(t, rx.segAck, pass);
       // a hole that was never retransmitted is filled
       if (t.sackOk && pass.hasEarliest && seq.lt(pass.earliestSeq, priorFack))

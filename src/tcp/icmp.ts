@@ -34,7 +34,8 @@ export function takeIcmpError(layer: TcpLayer): boolean {
   // Hard errors end what is not open yet (RFC 5461 §4), and nothing later: nobody may reset us.
   // Soft ones do not either (RFC 9293 MUST-56): the program hears of them when all attempts have
   // failed; Linux's way is a knob.
-  const ends = e.hard || (t.layer.config.softErrorsEndOpen && e.isUnreachable);
+  // What we say ourselves (no neighbour of that address) is no rumour.
+  const ends = e.hard || e.isOwn || (t.layer.config.softErrorsEndOpen && e.isUnreachable);
   if (opening && ends) fail(t, e.errno);
   return true;
 }

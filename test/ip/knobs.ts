@@ -23,6 +23,14 @@ export const IP_CONFIG: IpConfig = {
   groupQueryIntervalMs: 125_000,
   reportLinkLocalGroups: false,
   txArenaOctets: 262_144,
+  neighborMax: 64,
+  neighborMaxAsked: 16,
+  neighborReachableMs: 30_000,
+  neighborRetransMs: 1000,
+  neighborQueuePackets: 3,
+  neighborQueueOctets: 262_144,
+  arpProbes: 0,
+  dadTransmits: 1,
 };
 
 export const UDP_CONFIG: UdpConfig = {
