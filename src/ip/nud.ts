@@ -9,6 +9,7 @@
 import { Ctr } from '../base/counters.ts';
 import { Drop } from '../base/drop.ts';
 import { fraction } from '../base/random.ts';
+import { Seen } from '../base/watch.ts';
 import { type EtherPort, putHeader } from './ether.ts';
 import { handOver } from './ether-output.ts';
 import { count, flushLinks, type IpLayer } from './ip.ts';
@@ -49,7 +50,7 @@ export function isUsable(ip: IpLayer, port: EtherPort, n: Neighbor): boolean {
     case Nud.REACHABLE:
     case Nud.STALE:
       // RFC 4861 §7.3.3: it goes, and unless something is heard we ask in a while.
-      n.state = Nud.DELAY;
+      become(ip, n, Nud.DELAY);
       n.reachableUs = -1;
       n.probes = 0;
       port.want(n, ip.nowUs + DELAY_FIRST_PROBE_US);
@@ -60,11 +61,31 @@ export function isUsable(ip: IpLayer, port: EtherPort, n: Neighbor): boolean {
     case Nud.INCOMPLETE:
       return false;
     default:
-      n.state = Nud.INCOMPLETE;
+      become(ip, n, Nud.INCOMPLETE);
       n.probes = 0;
       ask(ip, port, n);
       return false;
   }
+}
+
+function become(ip: IpLayer, n: Neighbor, state: number): void {
+  if (n.state !== state) tell(ip, n, state);
+  n.state = state;
+}
+
+/** An onlooker hears of it. */
+function tell(ip: IpLayer, n: Neighbor, state: number): void {
+  const w = ip.watch;
+  if (w === null) return;
+  w.note(Seen.FROM, 0, n.a, n.b, n.c);
+  w.more(n.d);
+  w.note(Seen.NEIGHBOUR, 0, n.linkId, n.state, state);
+}
+
+/** It is forgotten: what points at it finds it FAILED. */
+function forget(ip: IpLayer, port: EtherPort, n: Neighbor): void {
+  tell(ip, n, Nud.FAILED);
+  port.neighbors.remove(n);
 }
 
 function ask(ip: IpLayer, port: EtherPort, n: Neighbor): void {
@@ -214,14 +235,14 @@ function settle(ip: IpLayer, port: EtherPort, n: Neighbor, isSure: boolean): voi
 function reach(ip: IpLayer, port: EtherPort, n: Neighbor): void {
   // RFC 4861 §6.3.2: spread between half and one and a half, so that nobody's clocks agree.
   const us = port.reachableMs * 1000 * (0.5 + fraction(ip.random));
-  n.state = Nud.REACHABLE;
+  become(ip, n, Nud.REACHABLE);
   n.probes = 0;
   n.reachableUs = ip.nowUs + us;
   port.want(n, n.reachableUs);
 }
 
 function doubt(ip: IpLayer, port: EtherPort, n: Neighbor): void {
-  n.state = Nud.STALE;
+  become(ip, n, Nud.STALE);
   n.reachableUs = -1;
   n.probes = 0;
   port.want(n, ip.nowUs + FORGET_US);
@@ -254,7 +275,7 @@ function due(ip: IpLayer, port: EtherPort, n: Neighbor): void {
       doubt(ip, port, n);
       return;
     case Nud.DELAY:
-      n.state = Nud.PROBE;
+      become(ip, n, Nud.PROBE);
       n.probes = 0;
       ask(ip, port, n);
       return;
@@ -264,7 +285,7 @@ function due(ip: IpLayer, port: EtherPort, n: Neighbor): void {
       else lost(ip, port, n);
       return;
     default:
-      port.neighbors.remove(n);
+      forget(ip, port, n);
   }
 }
 
@@ -272,7 +293,7 @@ function due(ip: IpLayer, port: EtherPort, n: Neighbor): void {
 function lost(ip: IpLayer, port: EtherPort, n: Neighbor): void {
   const packets = n.waiting;
   n.waiting = [];
-  port.neighbors.remove(n);
+  forget(ip, port, n);
   count(ip, Ctr.PortsideNeighUnresolved);
   for (const packet of packets) {
     port.waitingOctets -= packet.octets.length;

@@ -2,6 +2,7 @@
 // and links, and the changes that a running host takes. Where there is a device, the kernel's side
 // is told as well: whoever is behind it has to find a new address.
 
+import type { Stack } from '../stack/stack.ts';
 import { addressRows, flowEntries, linkRows, portRows, routeRows } from '../stack/tables.ts';
 import { type Prefix, parsePrefix } from '../wire/address.ts';
 import {
@@ -25,13 +26,24 @@ export function tableAnswers(ground: ControlGround): Answers {
     addresses: () => addressRows(stack),
     routes: () => routeRows(stack),
     links: () => linkRows(stack),
-    neighbours: () => [],
+    neighbours: () => neighbourRows(stack),
     'address-add': (request) => changeAddress(ground, request, true),
     'address-del': (request) => changeAddress(ground, request, false),
     'route-add': (request) => changeRoute(ground, request, true),
     'route-del': (request) => changeRoute(ground, request, false),
     'link-set': (request) => setLink(ground, request),
   };
+}
+
+/** In the words of `ip neigh` (inspect/ip-text.ts). */
+function neighbourRows(stack: Stack): object[] {
+  return stack.neighbors().map((n) => ({
+    address: n.address,
+    device: n.link,
+    lladdr: n.mac === '' ? null : n.mac,
+    state: n.state,
+    ...(n.isRouter ? { router: true } : {}),
+  }));
 }
 
 function prefixOf(request: Request): Prefix {

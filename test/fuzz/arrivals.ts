@@ -3,6 +3,7 @@
 
 import { extension, version6 } from './arrivals6.ts';
 import { inFragments } from './fragments.ts';
+import { frame } from './frames.ts';
 import { igmp } from './groups.ts';
 import { sixOf } from './packets.ts';
 import type { Machine } from './program.ts';
@@ -93,7 +94,7 @@ export function packetInstruction(m: Machine, op: number): void {
     case 14:
       return version6(m, more);
     default:
-      return reflect(m, more);
+      return (op & 0x60) === 0x40 ? frame(m, more) : reflect(m, more);
   }
 }
 

@@ -10,6 +10,8 @@ import { copyPacket, packetLen } from '../../src/link/packet.ts';
 import { Bit, decode, Proto, Wire } from '../../src/sim/decode.ts';
 import { Stack } from '../../src/stack/stack.ts';
 import type { Tcb } from '../../src/tcp/tcb.ts';
+import { parse } from '../../src/wire/address.ts';
+import { FuzzEther } from './frames.ts';
 import { PacketWriter } from './packets.ts';
 import { asIpv4, read, wordsOf } from './six.ts';
 
@@ -65,6 +67,9 @@ export class Rig {
   readonly stack: Stack;
   readonly link: FuzzLink;
   readonly linkId: number;
+  /** A second link, an Ethernet: see frames.ts. */
+  readonly ether: FuzzEther;
+  readonly etherId: number;
   readonly packet = new PacketWriter();
   readonly flows = Array.from({ length: FLOWS }, () => new Flow());
   readonly #rx: number;
@@ -106,6 +111,11 @@ export class Rig {
     this.stack.addAddress(this.linkId, '2001:db8::1', 64);
     this.stack.addAddress(this.linkId, 'fe80::1', 64);
     this.stack.addRoute('::', 0, { link: this.linkId });
+    this.ether = new FuzzEther(this.slab.view);
+    this.etherId = this.stack.addLink(this.ether);
+    this.stack.ip.config.dadTransmits = 0;
+    this.stack.addAddress(this.etherId, '198.18.0.1', 24);
+    this.stack.addAddress(this.etherId, '2001:db8:e::e1', 64);
     this.stack.addRoute('0.0.0.0', 0, { link: this.linkId, gateway: '192.0.2.254' });
   }
 
@@ -190,6 +200,25 @@ export class Rig {
     if (!goesOn) this.settle();
   }
 
+  /** A frame arrives on the Ethernet. */
+  frame(octets: Uint8Array, goesOn: boolean): void {
+    const at = this.#rx + this.#rxUsed;
+    if (this.#rxUsed + 2048 > RX_ROOM) this.settle();
+    this.#rxUsed += (octets.length + 63) & ~63;
+    this.slab.u8.set(octets, at);
+    this.stack.receive(this.etherId, at, octets.length);
+    if (!goesOn) this.settle();
+  }
+
+  /** A datagram of ours to a neighbour on the Ethernet. */
+  sendTo(text: string, octets: number): void {
+    const none = (): void => {};
+    const handler = { datagram: none, error: none, writable: none };
+    const s = this.stack.udp({ handler });
+    s.send(new Uint8Array(octets), 0, Math.floor(octets), parse(text) ?? undefined, 7);
+    s.close();
+  }
+
   settle(): void {
     for (let i = 0; ; i++) {
       this.work = false;
@@ -221,6 +250,7 @@ export class Rig {
       this.#wrong = '';
       throw new Error(what);
     }
+    if (this.ether.wrong !== '') throw new Error(this.ether.wrong);
     const { tcp, counters } = this.stack;
     const exceptions = counters.get('PortsideExceptions');
     if (exceptions !== 0) throw new Error('an exception inside the stack');
@@ -262,6 +292,8 @@ export class Rig {
       'UDP sockets': udpLayer.live,
       reassembly: ip.reassembly.octets,
       loopback: loopback.pending,
+      neighbours: ip.ethers[this.etherId]?.neighbors.size ?? 0,
+      'waiting octets': ip.ethers[this.etherId]?.waitingOctets ?? 0,
       established: this.stack.counters.get('TcpCurrEstab'),
       deadline: this.stack.nextDeadline() === Infinity ? 0 : 1,
     };
