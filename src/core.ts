@@ -52,6 +52,14 @@ export { startEcho } from './services/echo.ts';
 export { type Iperf3Options, startIperf3 } from './services/iperf3.ts';
 export { SERVICES, type ServiceName, serviceName, servicePort } from './services/names.ts';
 export type { Listening, Service, Timers } from './services/service.ts';
+export {
+  type EchoReply,
+  type IcmpReport,
+  type PingHandler,
+  type PingOptions,
+  type PingRequest,
+  PingSocket,
+} from './socket/ping-socket.ts';
 export { Poll, Shutdown, type StreamOptions, StreamSocket } from './socket/stream-socket.ts';
 export type { TcpInfo } from './socket/tcp-info.ts';
 export type { Knock, ListenOptions, ServerHandler, TcpServer } from './socket/tcp-server.ts';
@@ -80,7 +88,15 @@ export {
 } from './stack/detail.ts';
 export { type ProfileName, profile, profiles } from './stack/profiles.ts';
 export type { FlowRow, SocketRow } from './stack/snapshot.ts';
-export { Stack, type StackOptions } from './stack/stack.ts';
+export { type RouteOptions, Stack, type StackOptions } from './stack/stack.ts';
+export type {
+  AddressRow,
+  FlowEntryRow,
+  HolderRow,
+  LinkRow,
+  PortRow,
+  RouteRow,
+} from './stack/tables.ts';
 export { bbr } from './tcp/congestion/bbr.ts';
 export type { CongestionMemory, Controller } from './tcp/congestion/controller.ts';
 export { cubic } from './tcp/congestion/cubic.ts';

@@ -68,6 +68,7 @@ const NAMES = [
   'Icmp6OutPktTooBigs',
   'Icmp6OutTimeExcds',
   'Icmp6OutParmProblems',
+  'Icmp6OutEchos',
   'Icmp6OutEchoReplies',
   'Icmp6OutRateLimitHost',
   'Icmp6InGroupMembQueries',

@@ -11,8 +11,10 @@ import { demoCommand } from './demo.ts';
 import { inspectCommand } from './inspect.ts';
 import { iperf3Command } from './iperf3.ts';
 import { linkCommand } from './link.ts';
+import { ncCommand } from './nc.ts';
 import { neighCommand } from './neigh.ts';
 import { nstatCommand } from './nstat.ts';
+import { pingCommand } from './ping.ts';
 import { portsCommand } from './ports.ts';
 import { failWith } from './report.ts';
 import { routeCommand } from './route.ts';
@@ -38,6 +40,7 @@ function program(): Command {
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
   commands.push(iperf3Command());
   commands.push(ssCommand(), nstatCommand(), inspectCommand(), portsCommand());
+  commands.push(pingCommand(), ncCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down

@@ -7,6 +7,7 @@ import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as icmp4 from '../wire/icmp4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { takeEchoError, takeReply } from './echo.ts';
 import { isError, parseError } from './icmp-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
 import { aim, begin, selectPath, send } from './output.ts';
@@ -40,7 +41,7 @@ export function input(ip: IpLayer, rx: Rx): Verdict {
   if (isError(type)) return error(ip, rx, type);
   if (type === icmp4.Type.ECHO_REPLY) {
     count(ip, Ctr.IcmpInEchoReps);
-    return drop(ip, rx, Drop.NO_SOCKET);
+    return takeReply(ip, rx);
   }
   // RFC 1122 §3.2.2.2: redirects are for hosts with a choice of routers; ignored by default.
   if (type === icmp4.Type.REDIRECT) return drop(ip, rx, Drop.POLICY);
@@ -61,6 +62,7 @@ function error(ip: IpLayer, rx: Rx, type: number): Verdict {
   if (reason !== Drop.NONE) return bad(ip, rx, reason);
   const protocol = ip.icmpError.protocol;
   if (protocol === ipv4.Proto.TCP || protocol === ipv4.Proto.UDP) return Verdict.ERROR;
+  if (protocol === ipv4.Proto.ICMP) return takeEchoError(ip, rx);
   return drop(ip, rx, Drop.NO_SOCKET);
 }
 

@@ -8,6 +8,7 @@ import { isUnspecified } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
 import * as icmp6 from '../wire/icmp6.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import { takeEchoError, takeReply } from './echo.ts';
 import { parseError6 } from './icmp6-error.ts';
 import { count, drop, type IpLayer, Verdict } from './ip.ts';
 import * as mld from './mld.ts';
@@ -40,7 +41,7 @@ export function input6(ip: IpLayer, rx: Rx): Verdict {
   }
   if (type === icmp6.Type.ECHO_REPLY) {
     count(ip, Ctr.Icmp6InEchoReplies);
-    return drop(ip, rx, Drop.NO_SOCKET);
+    return takeReply(ip, rx);
   }
   if (type < icmp6.INFORMATIONAL) return error(ip, rx, type);
   if (mld.isMld(type)) return mld.input(ip, rx);
@@ -65,6 +66,7 @@ function error(ip: IpLayer, rx: Rx, type: number): Verdict {
   if (reason !== Drop.NONE) return bad(ip, rx, reason);
   const protocol = ip.icmpError.protocol;
   if (protocol === ipv6.Next.TCP || protocol === ipv6.Next.UDP) return Verdict.ERROR;
+  if (protocol === ipv6.Next.ICMP) return takeEchoError(ip, rx);
   return drop(ip, rx, Drop.NO_SOCKET);
 }
 

@@ -13,6 +13,7 @@ import type { Watch } from '../base/watch.ts';
 import type { Link } from '../link/link.ts';
 import type { Address } from '../wire/address.ts';
 import { Addresses } from './addresses.ts';
+import { Echoes } from './echo.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { EtherPort } from './ether.ts';
 import { FragmentState } from './fragment.ts';
@@ -94,6 +95,8 @@ export class IpLayer {
   readonly reassembly6: Reassembly;
   readonly icmpLimiter: IcmpLimiter;
   readonly icmpError = new IcmpError();
+  /** Echo requests of our own. */
+  readonly echoes = new Echoes();
   readonly idents: Idents;
   readonly fragments = new FragmentState();
   /** What everybody holds for others; the stack sets the cap. */

@@ -48,8 +48,61 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** A connection that carries a socket of the host's from here on. */
+export interface Switched<T> {
+  readonly done: T;
+  readonly socket: Socket;
+}
+
+/**
+ * Asks for something that takes its connection over. Rejects with the host's error. The socket is
+ * paused; each end of it ends by itself.
+ */
+export function openSwitched<T>(path: string, what: string, more: object): Promise<Switched<T>> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    const fail = (error: Error): void => {
+      socket.destroy();
+      reject(error);
+    };
+    const closed = (): void => fail(new Error('the host has closed its control socket'));
+    let text: Buffer = Buffer.alloc(0);
+    let greeted = false;
+    const take = (chunk: Buffer): void => {
+      text = Buffer.concat([text, chunk]);
+      for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10)) {
+        const line = text.toString('utf8', 0, end);
+        text = text.subarray(end + 1);
+        if (!greeted) {
+          if (greeting(line) === null) return fail(new Error(`${path} speaks another version`));
+          greeted = true;
+          socket.write(`${JSON.stringify({ id: 1, do: what, ...more })}\n`);
+          continue;
+        }
+        const { done, error } = JSON.parse(line) as { done: T; error?: Failure };
+        if (error !== undefined) return fail(errorOf(error));
+        socket.pause();
+        socket.off('data', take).off('error', fail).off('end', closed);
+        if (text.length > 0) socket.unshift(text);
+        return resolve({ done, socket });
+      }
+    };
+    socket.on('data', take).once('error', fail).once('end', closed);
+  });
+}
+
+interface Failure {
+  readonly message: string;
+  readonly code: string;
+}
+
+function errorOf({ message, code }: Failure): Error {
+  return Object.assign(new Error(message), { code });
+}
+
 export class ControlClient {
   readonly words: HostWords;
+  readonly path: string;
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
@@ -57,7 +110,8 @@ export class ControlClient {
   /** The request behind whose answer the connection carries something else. */
   #over = -1;
 
-  private constructor(socket: Socket, words: HostWords, rest: Buffer) {
+  private constructor(path: string, socket: Socket, words: HostWords, rest: Buffer) {
+    this.path = path;
     this.words = words;
     this.#socket = socket;
     socket.on('data', this.#data);
@@ -86,7 +140,7 @@ export class ControlClient {
         socket.setTimeout(0);
         const words = greeting(text.toString('utf8', 0, end));
         if (words === null) fail(new Error(`${path} is no control socket of this version`));
-        else resolve(new ControlClient(socket, words, text.subarray(end + 1)));
+        else resolve(new ControlClient(path, socket, words, text.subarray(end + 1)));
       };
       socket.on('data', first);
     });
@@ -113,6 +167,11 @@ export class ControlClient {
     this.#over = this.#last + 1;
     const done = await this.ask<T>(what, more);
     return { done, socket: this.#socket };
+  }
+
+  /** A further connection to the same host, which carries what `what` asks for. */
+  open<T>(what: string, more: object = {}): Promise<Switched<T>> {
+    return openSwitched<T>(this.path, what, more);
   }
 
   close(): void {
@@ -149,8 +208,7 @@ export class ControlClient {
     }
     this.#waiting.delete(message.id);
     if (message.error !== undefined) {
-      const { message: text, code } = message.error as { message: string; code: string };
-      waiting.reject(Object.assign(new Error(text), { code }));
+      waiting.reject(errorOf(message.error as Failure));
     } else waiting.resolve(message.done ?? waiting.rows);
     return message.error === undefined && message.id === this.#over;
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { briefRows } from '../inspect/brief.ts';
 import { eventAnswers } from './control-events.ts';
+import { socketAnswers } from './control-sockets.ts';
 import { tableAnswers } from './control-tables.ts';
 import {
   type Answers,
@@ -21,6 +22,8 @@ export const CONTROL_VERSION = 1;
 /** Longest request line in octets, and most clients at once. */
 const LONGEST_LINE = 65_536;
 const MOST_CLIENTS = 16;
+/** Connections that carry a socket of the host's. */
+const MOST_SWITCHED = 256;
 const NEWLINE = 10;
 /** Rows of one line of an answer; the host has a turn of its own between two lines. */
 const ROWS_A_PART = 500;
@@ -65,6 +68,7 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
   return {
     ...tableAnswers(ground),
     ...eventAnswers(stack),
+    ...socketAnswers(ground),
     ...ground.more,
     host: () => words,
     sockets: (request) => (request.brief === true ? briefRows(stack.sockets()) : stack.sockets()),
@@ -91,6 +95,17 @@ export async function openControl(
 ): Promise<Control> {
   const answers = answersOf(ground, words);
   const clients = new Set<Socket>();
+  const switched = new Set<Socket>();
+  const take = (socket: Socket, to: Switch): void => {
+    if (switched.size >= MOST_SWITCHED) {
+      socket.destroy();
+      return;
+    }
+    clients.delete(socket);
+    switched.add(socket);
+    socket.on('close', () => switched.delete(socket));
+    to.take(socket);
+  };
   // what a connection has been switched over to may end in one direction before the other
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (clients.size >= MOST_CLIENTS) {
@@ -102,7 +117,7 @@ export async function openControl(
     socket.on('error', () => socket.destroy());
     socket.unref();
     greet(socket, words);
-    serve(socket, answers);
+    serve(socket, answers, take);
   });
   const at = await listen(server, words.name, path);
   server.unref();
@@ -110,7 +125,7 @@ export async function openControl(
     path: at,
     close() {
       server.close();
-      for (const socket of clients) socket.destroy();
+      for (const socket of [...clients, ...switched]) socket.destroy();
     },
   };
 }
@@ -178,7 +193,11 @@ function say(socket: Socket, message: object): boolean {
 }
 
 /** One request after the other; a line that is too long ends the client. */
-function serve(socket: Socket, answers: Answers): void {
+function serve(
+  socket: Socket,
+  answers: Answers,
+  takeOver: (socket: Socket, to: Switch) => void,
+): void {
   let text: Buffer = Buffer.alloc(0);
   let busy: Promise<void> = Promise.resolve();
   let waiting = 0;
@@ -197,7 +216,7 @@ function serve(socket: Socket, answers: Answers): void {
         socket.off('data', take);
         socket.off('end', ended);
         // the client waits for `done` before it sends anything else
-        over.take(socket);
+        takeOver(socket, over);
       });
     }
     if (text.length > LONGEST_LINE) socket.destroy();

@@ -2,6 +2,7 @@
 
 import { Code, CodeError } from '../base/code.ts';
 import { DstKind } from '../base/rx.ts';
+import type { IcmpReport } from '../ip/icmp-report.ts';
 import type { Endpoint, EndpointSink } from '../udp/endpoint.ts';
 import type { UdpMeta } from '../udp/meta.ts';
 import { sendDatagram } from '../udp/output.ts';
@@ -30,6 +31,8 @@ export interface UdpHandler {
   error(s: UdpSocket, code: number): void;
   /** After a `send` that answered ENOBUFS: there may be room again. */
   writable(s: UdpSocket): void;
+  /** Given: ICMP errors about what the socket has sent, connected or not, with their source. */
+  report?(s: UdpSocket, report: IcmpReport): void;
   /** After the last datagram that a turn delivers at once. */
   delivered?(s: UdpSocket): void;
 }
@@ -82,6 +85,7 @@ export class UdpSocket {
     });
     if (typeof opened === 'number') throw new CodeError(opened, 'bind', address.toString(), port);
     this.#endpoint = opened;
+    if (options.handler.report !== undefined) opened.reports = [];
   }
 
   // --- names ---------------------------------------------------------------------------------
@@ -348,6 +352,11 @@ class Sink implements EndpointSink {
 
   writable(): void {
     this.#socket.handler.writable(this.#socket);
+  }
+
+  report(report: IcmpReport): void {
+    const { handler } = this.#socket;
+    if (handler.report !== undefined) handler.report(this.#socket, report);
   }
 
   delivered(): void {

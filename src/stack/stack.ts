@@ -9,6 +9,7 @@ import type { Random } from '../base/random.ts';
 import { RxFlag } from '../base/rx.ts';
 import { Slab } from '../base/slab.ts';
 import * as configureIp from '../ip/configure.ts';
+import { drainEchoes } from '../ip/echo.ts';
 import { notePort } from '../ip/ether.ts';
 import { inputEther } from '../ip/ether-input.ts';
 import * as icmp from '../ip/icmp.ts';
@@ -19,12 +20,13 @@ import * as igmp from '../ip/igmp.ts';
 import { input4 } from '../ip/input4.ts';
 import { input6 } from '../ip/input6.ts';
 import { drop, flushLinks, IpLayer, noteMtus, Verdict } from '../ip/ip.ts';
-import type { RouteSpec } from '../ip/routes.ts';
 import type { NeighborRow } from '../ip/neighbor.ts';
+import type { RouteSpec } from '../ip/routes.ts';
 import * as ipTimers from '../ip/timers.ts';
 import type { Link } from '../link/link.ts';
 import { Loopback } from '../link/loopback.ts';
 import { offloaded } from '../link/offload.ts';
+import { type PingOptions, PingSocket } from '../socket/ping-socket.ts';
 import { StreamSocket } from '../socket/stream-socket.ts';
 import { type ListenOptions, TcpServer } from '../socket/tcp-server.ts';
 import { type ConnectOptions, connect, type TcpSocket } from '../socket/tcp-socket.ts';
@@ -99,6 +101,9 @@ export class Stack {
     this.tcp.onWork = () => this.#work();
     this.udpLayer = new UdpLayer(this.ip, this.config.udp, o.random);
     this.udpLayer.onWork = () => this.#work();
+    this.ip.echoes.onWork = () => {
+      if (!this.#draining) this.#work();
+    };
     const { loopbackOctets, loopbackPackets } = this.config.stack;
     this.loopback = new Loopback(this.slab, loopbackOctets, loopbackPackets);
     this.ip.links.push(this.loopback);
@@ -171,6 +176,7 @@ export class Stack {
         more = drainTcp(this.tcp);
         // A datagram's handler may have opened a connection, or written to one.
         if (this.#drainUdp() || this.tcp.ready.size > 0) more = true;
+        if (this.#drainEchoes()) more = true;
         this.loopback.release();
         flushLinks(this.ip);
         if (this.loopback.pending > 0) more = true;
@@ -200,6 +206,15 @@ export class Stack {
     } catch (error) {
       this.tcp.errors.push(error);
       return this.udpLayer.ready.size > 0;
+    }
+  }
+
+  #drainEchoes(): boolean {
+    try {
+      return drainEchoes(this.ip);
+    } catch (error) {
+      this.tcp.errors.push(error);
+      return this.ip.echoes.ready.size > 0;
     }
   }
 
@@ -334,6 +349,11 @@ export class Stack {
   /** Opens a UDP socket. Throws CodeError EINVAL, EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. */
   udp(o: UdpOptions): UdpSocket {
     return openUdpSocket(this.udpLayer, o);
+  }
+
+  /** Opens a socket for echo requests. Throws CodeError ENOBUFS. */
+  ping(o: PingOptions): PingSocket {
+    return new PingSocket(this.ip, o);
   }
 
   /** A socket with Berkeley-like calls: pull-style reading, readiness, linger. */

@@ -1,6 +1,7 @@
 // Delivery: the only place in UDP where a program's code runs. A handler may call anything on its
 // socket and may throw: what it sees is already consistent before each call.
 
+import type { IcmpReport } from '../ip/icmp-report.ts';
 import type { Endpoint } from './endpoint.ts';
 import { hasEvents, markReady, releaseQueue, type UdpLayer } from './udp.ts';
 
@@ -40,6 +41,8 @@ function deliverOne(udp: UdpLayer, e: Endpoint): void {
     const code = e.error;
     e.error = 0;
     e.sink.error(code);
+  } else if (e.reports !== null && e.reports.length > 0) {
+    e.sink.report?.(e.reports.shift() as IcmpReport);
   } else if (e.writable) {
     e.writable = false;
     e.sink.writable();

@@ -1,6 +1,7 @@
 // One UDP socket's state: where it is bound, whom it is connected to, what waits for it.
 
 import type { Binding } from '../demux/ports.ts';
+import type { IcmpReport } from '../ip/icmp-report.ts';
 import { Path } from '../ip/path.ts';
 import { type Address, isMulticast, isUnspecified } from '../wire/address.ts';
 import type { Membership } from './membership.ts';
@@ -13,6 +14,8 @@ export interface EndpointSink {
   datagram(u8: Uint8Array, off: number, len: number, from: UdpMeta): void;
   error(code: number): void;
   writable(): void;
+  /** An ICMP error about what it has sent, with its source; asked for by `reports`. */
+  report?(report: IcmpReport): void;
   /** What was ready for it has been told. */
   delivered?(): void;
 }
@@ -65,6 +68,8 @@ export class Endpoint {
   sendLimit: number;
   /** A negative errno that the program has not heard of. */
   error = 0;
+  /** ICMP errors that the program has not heard of; null: it has not asked for them. */
+  reports: IcmpReport[] | null = null;
   /** `send` was refused: tell the program when there may be room. */
   blocked = false;
   writable = false;

@@ -17,6 +17,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as udp4 from '../wire/udp.ts';
 import type { Endpoint } from './endpoint.ts';
 import { wants } from './membership.ts';
+import { keepReport } from './reports.ts';
 import { hasEvents, madeWork, markReady, type UdpLayer } from './udp.ts';
 
 const IN_DATAGRAMS = Ctr.UdpInDatagrams;
@@ -174,6 +175,7 @@ export function error(udp: UdpLayer): Verdict {
     return drop(ip, ip.rx, Drop.NO_SOCKET);
   }
   const { isTooBig } = err;
+  if (e.reports !== null) keepReport(udp, e);
   if (isTooBig) {
     const path = e.path;
     if (path.epoch === 0 || !isAbout(err, path)) return drop(ip, ip.rx, Drop.NO_SOCKET);

@@ -291,5 +291,6 @@ export function markReady(udp: UdpLayer, e: Endpoint): void {
 /** Whether a drain would tell the endpoint something now. */
 export function hasEvents(e: Endpoint): boolean {
   if (e.closed) return false;
+  if (e.reports !== null && e.reports.length > 0) return true;
   return e.error !== 0 || e.writable || (!e.paused && e.queue.count > 0);
 }
