@@ -7,6 +7,7 @@ import { connections } from './connections.ts';
 import { floods } from './floods.ts';
 import { goodput } from './goodput.ts';
 import { circumstances, save } from './report.ts';
+import { sockets } from './sockets.ts';
 import { type Result, runSuite, type Suite } from './suite.ts';
 import { checksum } from './suites/checksum.ts';
 import { copies } from './suites/copies.ts';
@@ -63,6 +64,7 @@ async function suites(args: string[]): Promise<void> {
   if (values.list) {
     for (const { name, question } of SUITES) console.log(`${name.padEnd(10)} ${question}`);
     console.log('connections 100,000 of them in one process: memory, rate, lookups');
+    console.log('sockets    idle connections of net.Sockets: octets of each');
     console.log('floods     floods through a TUN, while honest clients connect and stream');
     console.log('bulk       kernel TCP over veth, and the kernel with us over a TUN');
     console.log(
@@ -85,5 +87,6 @@ const [first, ...rest] = process.argv.slice(2);
 if (first === 'bulk') await bulk(rest);
 else if (first === 'goodput') await goodput(rest);
 else if (first === 'connections') connections(rest);
+else if (first === 'sockets') await sockets(rest);
 else if (first === 'floods') await floods(rest);
 else await suites(process.argv.slice(2));

@@ -13,7 +13,8 @@ import {
   type ServerInner,
   type SocketFactory,
 } from './net-server.ts';
-import { initSocket, kEdge, SocketBody, type SocketOptions } from './net-socket.ts';
+import { initSocket, kEdge, SocketBody } from './net-socket.ts';
+import type { SocketOptions } from './socket-options.ts';
 
 /** What every host's sockets stand on, from one of its servers. */
 export function groundOf(host: Host): Ground {

@@ -14,6 +14,8 @@ import type { NativeHandle } from './native-handle.ts';
 import type { OnRead } from './on-read.ts';
 import { rethrow } from './rethrow.ts';
 
+/** Shared by all who have none; nobody writes into it. */
+const NO_OPTIONS: TcpOptions = Object.freeze({});
 /** The stack's own link. */
 const LOOPBACK = 0;
 
@@ -38,7 +40,7 @@ export class Edge implements Tenant {
   keepAlive = false;
   keepAliveSeconds = 0;
   /** Options of the connection that it gets when it is made, and those that it is told later. */
-  tcp: TcpOptions = {};
+  tcp: TcpOptions = NO_OPTIONS;
   fastOpen = false;
   quickAck: boolean | null = null;
   corked = false;

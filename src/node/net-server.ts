@@ -13,7 +13,7 @@ import { edgeHandler } from './edge-handler.ts';
 import { errnoError, hostClosed, listenError, unsupported } from './errors.ts';
 import type { Ground, LookupAddress, Tenant } from './ground.ts';
 import { type ConnectOptions, normalizeArgs } from './net-connect.ts';
-import { kEdge, type SocketOptions } from './net-socket.ts';
+import { kEdge } from './net-socket.ts';
 import { rethrow } from './rethrow.ts';
 import {
   type Gate,
@@ -23,6 +23,7 @@ import {
   readServerExtras,
   type ServerExtras,
 } from './server-options.ts';
+import type { SocketOptions } from './socket-options.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 import { settleTicks } from './ticks.ts';
 
@@ -203,12 +204,10 @@ function welcome(listen: ListenHandle, s: TcpSocket): void {
     allowHalfOpen: inner.allowHalfOpen,
     readable: true,
     writable: true,
+    readableHighWaterMark: inner.highWaterMark,
+    writableHighWaterMark: inner.highWaterMark,
     // The type of the constructor's options leaves the stream's out.
-    ...({
-      readableHighWaterMark: inner.highWaterMark,
-      writableHighWaterMark: inner.highWaterMark,
-    } as object),
-  });
+  } as net.SocketConstructorOpts);
   const edge = (socket as unknown as { [kEdge]: Edge })[kEdge];
   useTcpOptions(edge, inner[kExtras].tcp);
   edge.noDelay = inner.noDelay;
@@ -224,7 +223,9 @@ function welcome(listen: ListenHandle, s: TcpSocket): void {
     (socket as unknown as { readableFlowing: boolean }).readableFlowing = false;
   } else socket.read(0);
   inner._connections++;
-  Object.assign(socket, { server, _server: server });
+  const owned = socket as unknown as { server: net.Server; _server: net.Server };
+  owned.server = server;
+  owned._server = server;
   server.emit('connection', socket);
   if (serverSockets.hasSubscribers) serverSockets.publish({ socket });
 }

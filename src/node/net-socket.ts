@@ -10,12 +10,13 @@ import type { WriteCallback } from './backlog.ts';
 import { type Chunks, octets, putAll } from './chunks.ts';
 import { SystemClock } from './clock.ts';
 import { Edge } from './edge.ts';
-import { coded, errnoError, invalidValue } from './errors.ts';
+import { coded, errnoError } from './errors.ts';
 import type { Ground } from './ground.ts';
 import { moveTimeout, stopTimeout } from './idle-timer.ts';
 import { hasNativeHandles, type NativeHandle, nativeHandleOf } from './native-handle.ts';
 import { begin, connectArgs } from './net-connect.ts';
 import { OnRead, usableOnRead } from './on-read.ts';
+import type { SocketOptions } from './socket-options.ts';
 import { reachWrapped } from './stream-handle.ts';
 import { readTcpOptions, useTcpOptions } from './tcp-options.ts';
 import { addTcpSetters } from './tcp-setters.ts';
@@ -50,10 +51,15 @@ function hidden(socket: unknown): Hidden {
   return socket as Hidden;
 }
 
+/** One for all sockets: it is read, not kept. */
+const ownEdge: { value: Edge | null } = { value: null };
+
 /** Makes `self` (already a net.Socket) a socket of this host. */
 export function initSocket(self: net.Socket, ground: Ground, options: SocketOptions): Edge {
   const edge = new Edge(ground, self);
-  Object.defineProperty(self, kEdge, { value: edge });
+  ownEdge.value = edge;
+  Object.defineProperty(self, kEdge, ownEdge);
+  ownEdge.value = null;
   edge.noDelay = Boolean(options.noDelay);
   edge.keepAlive = Boolean(options.keepAlive);
   edge.keepAliveSeconds = ~~(Number(options.keepAliveInitialDelay ?? 0) / 1000);
@@ -61,25 +67,6 @@ export function initSocket(self: net.Socket, ground: Ground, options: SocketOpti
   const onread = usableOnRead(options.onread);
   if (onread !== null) edge.onread = new OnRead(edge, onread);
   return edge;
-}
-
-export interface SocketOptions extends Omit<net.SocketConstructorOpts, 'onread' | 'fd'> {
-  fd?: number;
-  handle?: unknown;
-  noDelay?: boolean;
-  keepAlive?: boolean;
-  keepAliveInitialDelay?: number;
-  onread?: unknown;
-  tcp?: unknown;
-}
-
-/** What the constructor of net.Socket gets: nothing that would make it take a kernel handle. */
-export function constructorOptions(options: unknown): SocketOptions {
-  if (typeof options === 'number') throw invalidValue('options.fd', options, 'is not supported');
-  const given = { ...(options as SocketOptions | null | undefined) };
-  if (given.fd !== undefined) throw invalidValue('options.fd', given.fd, 'is not supported');
-  delete given.handle;
-  return given;
 }
 
 export class SocketBody extends net.Socket {

@@ -6,7 +6,8 @@ import * as net from 'node:net';
 import type { Ground } from './ground.ts';
 import { normalizeArgs } from './net-connect.ts';
 import { initServer, ServerBody, type SocketFactory } from './net-server.ts';
-import { constructorOptions, initSocket, SocketBody, type SocketOptions } from './net-socket.ts';
+import { initSocket, SocketBody } from './net-socket.ts';
+import { constructorOptions, type SocketOptions } from './socket-options.ts';
 
 const clientSockets = channel('net.client.socket');
 
