@@ -9,6 +9,8 @@ import type { UdpConfig } from '../udp/udp.ts';
 export interface StackConfig {
   /** Most rounds of one `drain`; what is left asks for another turn. */
   maxDrainRounds: number;
+  /** Most times in one `drain` that packets on the stack's own loopback are taken in. */
+  maxLoopbackHops: number;
   /** Octets for packets on the stack's own loopback link, and how many of them. */
   loopbackOctets: number;
   loopbackPackets: number;
@@ -135,6 +137,7 @@ const TCP: TcpConfig = {
 
 const STACK: StackConfig = {
   maxDrainRounds: 16,
+  maxLoopbackHops: 16, // a host on Node's event loop has 2
   loopbackOctets: 1 << 20,
   loopbackPackets: 4096,
   memoryOctets: 512 << 20, // the counterpart of Linux's tcp_mem and udp_mem
