@@ -115,6 +115,7 @@ const TCP: TcpConfig = {
   hurriedAcks: false, // Linux tcp_cleanup_rbuf
   wholeSegments: false, // RFC 9293 §3.10.7.4 trims to the window; Linux tcp_sequence
   strictEmbryos: false, // RFC 9293 §3.10.7.4: the sequence first; Linux tcp_check_req
+  crossedOffers: false, // RFC 7323 §2.2: what the SYN offered; Linux tcp_syn_options
   synLinear: 0, // RFC 6298 §5.5; Linux tcp_syn_linear_timeouts 4
   fastOpenBlackholeMs: 0, // RFC 7413 §4.1.3; Linux tcp_fastopen_blackhole_timeout_sec 0
   rstPerSecond: 5000, // answers to segments without a connection
