@@ -15,6 +15,7 @@ const LONG = [
   'test/tcp/{attacks,grid}.test.ts',
   'test/tcp/congestion/bbr.test.ts',
   'test/upper/**/*.test.ts',
+  'test/web/lab.test.ts',
 ];
 const SIM = ['test/sim/**/*.test.ts', ...LONG];
 const SYSTEM = ['test/system/**/*.test.ts', '**/*.system.test.ts'];

@@ -9,7 +9,7 @@ import { type Inspector, serveInspector } from '../web/server.ts';
 export async function inspectHost(host: string | undefined, port: number): Promise<Inspector> {
   const client = await openHost(host);
   try {
-    return await serveInspector(new LiveSource(client), { port });
+    return await serveInspector(new LiveSource(client, () => openHost(host)), { port });
   } catch (reason) {
     client.close();
     throw reason;

@@ -10,6 +10,7 @@ import { buildNativeCommand } from './build-native.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand } from './inspect.ts';
 import { iperf3Command } from './iperf3.ts';
+import { labCommand } from './lab.ts';
 import { linkCommand } from './link.ts';
 import { ncCommand } from './nc.ts';
 import { neighCommand } from './neigh.ts';
@@ -39,7 +40,7 @@ function program(): Command {
     );
   const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
   commands.push(iperf3Command());
-  commands.push(ssCommand(), nstatCommand(), inspectCommand(), portsCommand());
+  commands.push(ssCommand(), nstatCommand(), inspectCommand(), labCommand(), portsCommand());
   commands.push(pingCommand(), ncCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {

@@ -6,6 +6,8 @@ import type { SocketRow } from '../stack/snapshot.ts';
 export interface BriefRow {
   /** Names the socket among those of its host. */
   key: string;
+  /** The number that events name it by. */
+  sk: number;
   /** In a simulated network: whose it is. */
   host?: string;
   netid: string;
@@ -43,6 +45,7 @@ export function brief(row: SocketRow): BriefRow {
   const { info, timer } = row;
   return {
     key: keyOf(row),
+    sk: row.sk,
     netid: row.netid,
     state: row.state,
     recvQ: row.recvQ,

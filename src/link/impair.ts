@@ -46,6 +46,11 @@ export interface Impairment {
   mark?: number;
   /** Longer packets vanish without a word (a black hole); super-segments by their segments. */
   mtu?: number;
+  /**
+   * Judges each packet before everything else: below 0 it is lost, else it comes so many µs later.
+   * For tests that lose exactly one segment, and for queues that several cables share.
+   */
+  fate?: (octets: Uint8Array, nowUs: number) => number;
   /** Nothing passes in these spans of time: pairs of begin and end. */
   partitions?: readonly (readonly [number, number])[];
 }
@@ -158,7 +163,8 @@ export class Impair {
   offer(octets: Uint8Array, flags: number, gso: number, nowUs: number): void {
     const o = this.options;
     this.stats.offered++;
-    if (this.#cut(nowUs) || this.#loses(octets, nowUs)) {
+    const later = o.fate === undefined ? 0 : o.fate(octets, nowUs);
+    if (later < 0 || this.#cut(nowUs) || this.#loses(octets, nowUs)) {
       this.stats.lost++;
       return;
     }
@@ -173,7 +179,7 @@ export class Impair {
     }
     if (o.codel !== undefined && this.#managed(o.codel, octets, at, nowUs)) return;
     if (this.#happens(o.mark) && markCongestion(octets)) this.stats.marked++;
-    at += o.delayUs ?? 0;
+    at += later + (o.delayUs ?? 0);
     if (o.jitterUs !== undefined) at += Math.floor(fraction(this.#random) * o.jitterUs);
     if (o.keepOrder === true) at = Math.max(at, this.#lastAtUs);
     this.#lastAtUs = at;

@@ -7,6 +7,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { briefRows } from '../inspect/brief.ts';
+import { connectionOf } from '../stack/send-map.ts';
 import { eventAnswers } from './control-events.ts';
 import { socketAnswers } from './control-sockets.ts';
 import { tableAnswers } from './control-tables.ts';
@@ -72,6 +73,7 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
     ...ground.more,
     host: () => words,
     sockets: (request) => (request.brief === true ? briefRows(stack.sockets()) : stack.sockets()),
+    socket: (request) => connectionOf(stack, Number(request.sk)),
     counters: () => stack.counters.snapshot(),
     memory: () => stack.memory(),
     flows: () => stack.flowTables(),

@@ -31,6 +31,8 @@ export interface CableShape {
   refuse: number;
   /** Segments that arrive together are joined (GRO); what arrives waits for `everyUs` ticks. */
   gro?: { everyUs: number };
+  /** Of the receive ring at either end; 1 MiB without. */
+  ringOctets?: number;
 }
 
 /** Makes a packet of somebody else's at the moment at which the host takes it; null: no chance. */
@@ -68,7 +70,7 @@ export class CableEnd implements Link {
     this.way = way;
     this.mtu = cable.shape.mtu;
     this.caps = cable.shape.caps;
-    this.ring = new PacketRing(slab, RING_OCTETS, RING_PACKETS);
+    this.ring = new PacketRing(slab, cable.shape.ringOctets ?? RING_OCTETS, RING_PACKETS);
   }
 
   get pending(): number {
@@ -90,7 +92,8 @@ export class CableEnd implements Link {
   /** The host at this end has started anew: other memory, and what lay in the ring is gone. */
   rewire(slab: Slab): void {
     this.slab = slab;
-    this.ring = new PacketRing(slab, RING_OCTETS, RING_PACKETS);
+    const octets = this.#cable.shape.ringOctets ?? RING_OCTETS;
+    this.ring = new PacketRing(slab, octets, RING_PACKETS);
     this.#forges.length = 0;
   }
 

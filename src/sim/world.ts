@@ -35,6 +35,8 @@ export interface LinkOptions {
   refuse?: number;
   /** Segments that arrive together are joined on the way. */
   gro?: { everyUs: number };
+  /** Of the receive ring at either end, octets. */
+  ringOctets?: number;
   /** Addresses of either end instead of the hosts' own. */
   addresses?: readonly [readonly string[], readonly string[]];
 }
@@ -105,6 +107,7 @@ export class World {
       caps: options.caps ?? 0,
       refuse: options.refuse ?? 0,
       ...(options.gro === undefined ? {} : { gro: options.gro }),
+      ...(options.ringOctets === undefined ? {} : { ringOctets: options.ringOctets }),
     };
     const random = new SeededRandom(this.random.next());
     const cable = new Cable(shape, this.#watcher, random, () => this.clock.nowUs());

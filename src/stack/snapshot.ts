@@ -110,26 +110,29 @@ function listeners(stack: Stack): SocketRow[] {
 function connections(stack: Stack): SocketRow[] {
   const rows: SocketRow[] = [];
   for (const t of stack.tcp.connections) {
-    if (t === null || t.state === State.CLOSED) continue;
-    const p = t.path;
-    const info = tcpInfo(t);
-    rows.push({
-      sk: t.id,
-      netid: 'tcp',
-      state: stateName(t.state),
-      recvQ: info.recv_q,
-      sendQ: info.send_q,
-      localAddress: format(p.src0, p.src1, p.src2, p.src3),
-      localPort: t.localPort,
-      remoteAddress: format(p.dst0, p.dst1, p.dst2, p.dst3),
-      remotePort: t.remotePort,
-      info,
-      ...timerOf(t),
-      buffers: { receive: t.rcvBuf, send: t.sndBuf },
-      orphan: t.orphan,
-    });
+    if (t !== null && t.state !== State.CLOSED) rows.push(connectionRow(t));
   }
   return rows;
+}
+
+export function connectionRow(t: Tcb): SocketRow {
+  const p = t.path;
+  const info = tcpInfo(t);
+  return {
+    sk: t.id,
+    netid: 'tcp',
+    state: stateName(t.state),
+    recvQ: info.recv_q,
+    sendQ: info.send_q,
+    localAddress: format(p.src0, p.src1, p.src2, p.src3),
+    localPort: t.localPort,
+    remoteAddress: format(p.dst0, p.dst1, p.dst2, p.dst3),
+    remotePort: t.remotePort,
+    info,
+    ...timerOf(t),
+    buffers: { receive: t.rcvBuf, send: t.sndBuf },
+    orphan: t.orphan,
+  };
 }
 
 function timerOf(t: Tcb): { timer?: TimerRow } {

@@ -6,7 +6,17 @@ import type { Frame, Snapshot, Wants } from './frames.ts';
 import { newCursor, type Source } from './source.ts';
 
 /** Parts that are told whole when they have changed. */
-const WHOLE = ['memory', 'flows', 'ports', 'links', 'routes', 'neighbours', 'examples', 'lab'];
+const WHOLE = [
+  'hosts',
+  'memory',
+  'flows',
+  'ports',
+  'links',
+  'routes',
+  'neighbours',
+  'examples',
+  'lab',
+];
 
 export class Feed {
   wants: Wants = { views: [], host: '', conn: null };

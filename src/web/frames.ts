@@ -2,6 +2,8 @@
 // on the clock of whoever is looked into.
 
 import type { BriefRow } from '../inspect/brief.ts';
+import type { FieldNode } from '../inspect/packets.ts';
+import type { SendMap } from '../stack/send-map.ts';
 import type { FlowRow } from '../stack/snapshot.ts';
 
 /** Whom the page shows. */
@@ -48,16 +50,6 @@ export interface PacketRow {
   why: string;
 }
 
-/** A field of a packet and where its octets lie. */
-export interface FieldNode {
-  name: string;
-  value: string;
-  off: number;
-  len: number;
-  rfc?: string;
-  children?: FieldNode[];
-}
-
 export interface PacketDetail {
   row: PacketRow;
   hex: string;
@@ -91,14 +83,6 @@ export type SegmentRow = number[];
 
 /** us, cwnd, ssthresh (0: none), in flight, peer's window (all octets), srtt, rttvar, rto (µs). */
 export type SampleRow = number[];
-
-/** What of the send buffer is where: relative sequence numbers. */
-export interface SendMap {
-  una: number;
-  nxt: number;
-  end: number;
-  ranges: { from: number; to: number; kind: 'flight' | 'sacked' | 'lost' | 'again' }[];
-}
 
 /** What is new of one connection. */
 export interface ConnPart {
@@ -158,6 +142,7 @@ export interface NeighbourRow {
 }
 
 export interface PortRow {
+  host?: string;
   netid: string;
   port: number;
   holders: string;
@@ -179,6 +164,8 @@ export interface Snapshot {
   us: number;
   /** Another number: time began anew, everything before is void. */
   epoch: number;
+  /** Names of the hosts, when they may change. */
+  hosts?: string[];
   sockets?: BriefRow[];
   counters?: Record<string, number>;
   drops?: Record<string, number>;

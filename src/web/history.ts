@@ -1,18 +1,16 @@
 // What was seen of one connection: moves of its state, segments, samples of its numbers. Bounded:
 // the oldest quarter goes when there is no room, and readers are told to begin anew.
 
-import type { TcpInfo } from '../socket/tcp-info.ts';
-import type { ConnPart, SampleRow, SegmentRow, SendMap, StateMove } from './frames.ts';
+import type { SendMap } from '../stack/send-map.ts';
+import type { ConnPart, SampleRow, SegmentRow, StateMove } from './frames.ts';
 import type { Cursor } from './source.ts';
 
 const MOST_SEGMENTS = 20_000;
 const MOST_SAMPLES = 8000;
 const MOST_MOVES = 1000;
-/** ssthresh before the first loss. */
-const INFINITE = 0x7fffffff;
 
 /** A list whose oldest quarter goes when it is full; positions go on. */
-class Kept<T> {
+export class Kept<T> {
   readonly #most: number;
   #items: T[] = [];
   #gone = 0;
@@ -43,16 +41,6 @@ class Kept<T> {
   }
 }
 
-export { Kept };
-
-export function sampleOf(us: number, info: TcpInfo): SampleRow {
-  const { snd_mss: mss, snd_cwnd, snd_ssthresh, unacked, sacked, lost, retrans } = info;
-  const flight = Math.max(0, unacked - sacked - lost + retrans) * mss;
-  const ssthresh = snd_ssthresh >= INFINITE ? 0 : snd_ssthresh * mss;
-  const { snd_wnd, rtt, rttvar, rto } = info;
-  return [us, snd_cwnd * mss, ssthresh, flight, snd_wnd, rtt, rttvar, rto];
-}
-
 export class History {
   readonly host: string;
   readonly key: string;
@@ -67,11 +55,9 @@ export class History {
     this.key = key;
   }
 
-  /** The state is now this; a move when it was another. */
-  state(us: number, to: string, why: string): void {
-    if (this.#state === to) return;
-    if (this.#state !== '') this.#moves.push({ us, from: this.#state, to, why });
-    this.#state = to;
+  /** The state of a connection that was there before anybody looked. */
+  begin(state: string): void {
+    if (this.#state === '') this.#state = state;
   }
 
   move(us: number, from: string, to: string, why: string): void {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { type BriefRow, briefRows } from '../../src/inspect/brief.ts';
-import { portRows } from '../../src/inspect/ports.ts';
 import type { SocketRow } from '../../src/stack/snapshot.ts';
 import { Feed } from '../../src/web/feed.ts';
 import type { Hello, Snapshot } from '../../src/web/frames.ts';
@@ -91,21 +90,13 @@ describe('rows in short', () => {
     const row = connection(4000, { localAddress: '::1', remoteAddress: 'fe80::2' });
     expect(briefRows([row])[0]?.key).toBe('tcp [::1]:80 [fe80::2]:4000');
   });
-
-  test('the port table names holders, listeners first, and counts the others', () => {
-    const rows = briefRows([connection(4000), connection(4001), listener(80), listener(22)]);
-    expect(portRows(rows)).toEqual([
-      { netid: 'tcp', port: 22, holders: 'LISTEN 10.0.0.2:22', sockets: 1, refused: 0 },
-      { netid: 'tcp', port: 80, holders: 'LISTEN 10.0.0.2:80 · 2 × ESTAB', sockets: 3, refused: 0 },
-    ]);
-  });
 });
 
 describe('the history of a connection', () => {
   test('is told from where a reader stands, and from the beginning to another', () => {
     const history = new History('a', 'tcp 1 2');
-    history.state(1, 'SYN-SENT', '');
-    history.state(2, 'ESTAB', 'SYN-ACK');
+    history.begin('SYN-SENT');
+    history.move(2, 'SYN-SENT', 'ESTAB', 'SYN-ACK');
     history.segment([1, 1, 2, 0, 0, -1, 0, 0]);
     const cursor = newCursor();
     const first = history.since(cursor, null);

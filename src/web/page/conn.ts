@@ -1,7 +1,8 @@
 // One connection: its state diagram, its segments over time, its windows, its round trips, what of
 // its send buffer is where, and every number of tcp_info.
 
-import type { SegmentRow, SendMap } from '../frames.ts';
+import type { SendMap } from '../../stack/send-map.ts';
+import type { SegmentRow } from '../frames.ts';
 import { Diagram } from './diagram.ts';
 import { count, h, octets, put, span } from './dom.ts';
 import { Plot, type Series } from './plot.ts';
@@ -171,7 +172,7 @@ function sequence(rows: readonly SegmentRow[], out: boolean, since: number): Ser
     for (let i = At.SACK; i + 1 < row.length; i += 2) sacks.push([x, row[i], row[i + 1]]);
   }
   return [
-    { name: 'window edge', colour: 'edge', kind: 'step', points: edges },
+    { name: 'window edge', colour: 'edge', kind: 'step', points: edges, loose: true },
     { name: 'acknowledged', colour: 'ack', kind: 'step', points: acks },
     { name: 'segments', colour: 'data', kind: 'bars', points: sent },
     { name: 'SACK blocks', colour: 'sack', kind: 'bars', points: sacks },
@@ -184,7 +185,7 @@ function windows(conn: Conn, since: number): Series[] {
     conn.samples.filter((s) => s[at] > 0).map((s) => [s[0] - since, s[at]]);
   const all = conn.samples.map((s) => [s[0] - since, s[Of.FLIGHT]]);
   return [
-    { name: 'peer’s window', colour: 'edge', kind: 'step', points: of(Of.WND) },
+    { name: 'peer’s window', colour: 'edge', kind: 'step', points: of(Of.WND), loose: true },
     { name: 'ssthresh', colour: 'sack', kind: 'step', points: of(Of.SSTHRESH) },
     { name: 'cwnd', colour: 'data', kind: 'step', points: of(Of.CWND) },
     { name: 'in flight', colour: 'ack', kind: 'step', points: all },

@@ -78,10 +78,18 @@ class Page implements Desk {
     const where = [...hello.addresses, hello.mtu === null ? '' : `MTU ${hello.mtu}`];
     put(by('where'), where.filter(Boolean).join(' · '));
     (this.#tabs.get('lab') as HTMLElement).hidden = !lab;
-    this.#host.replaceChildren(...hello.hosts.map((name) => h('option', { value: name }, name)));
-    this.#host.hidden = hello.hosts.length < 2;
     if (lab && location.hash === '') this.open('lab');
     else this.#route();
+  }
+
+  /** Hosts of a simulated network, which change with the scenario. */
+  #drawHosts(): void {
+    const names = this.#store.whole.hosts ?? this.#store.hello?.hosts ?? [];
+    if (this.#host.dataset.names === names.join()) return;
+    this.#host.dataset.names = names.join();
+    this.#host.replaceChildren(...names.map((name) => h('option', { value: name }, name)));
+    this.#host.hidden = names.length < 2;
+    this.#chooseHost();
   }
 
   #chooseHost(): void {
@@ -153,6 +161,7 @@ class Page implements Desk {
     const gone = store.connected ? '' : store.error || 'no connection: the inspector has ended';
     put(by('gone'), gone);
     by('gone').hidden = gone === '';
+    this.#drawHosts();
     this.#bar.draw(store);
     this.#now.draw(store);
   }

@@ -1,7 +1,8 @@
 // The packets: a list, the chosen one taken apart, and its octets; a field and its octets light up
 // together.
 
-import type { FieldNode, PacketDetail, PacketRow } from '../frames.ts';
+import type { FieldNode } from '../../inspect/packets.ts';
+import type { PacketDetail, PacketRow } from '../frames.ts';
 import { count, empty, h, moment, put } from './dom.ts';
 import type { Store } from './store.ts';
 import { Table } from './table.ts';
@@ -36,16 +37,16 @@ export class PacketsView implements View {
     this.#table = new Table<PacketRow>({
       label: 'packets',
       columns: [
-        { name: 'No', width: '72px', text: (r) => String(r.n), right: true },
-        { name: 'Time', width: '104px', text: (r) => moment(r.us), right: true },
-        { name: 'Dir', width: lab ? '110px' : '44px', text: (r) => way(r, lab) },
-        { name: 'Source', width: 'minmax(120px, .8fr)', text: (r) => r.src },
-        { name: 'Destination', width: 'minmax(120px, .8fr)', text: (r) => r.dst },
-        { name: 'Proto', width: '60px', text: (r) => r.proto },
-        { name: 'Len', width: '64px', text: (r) => count(r.len), right: true },
+        { name: 'No', width: '54px', text: (r) => String(r.n), right: true },
+        { name: 'Time', width: '92px', text: (r) => moment(r.us), right: true },
+        { name: 'Dir', width: lab ? '96px' : '40px', text: (r) => way(r, lab) },
+        { name: 'Source', width: 'minmax(96px, .5fr)', text: (r) => r.src },
+        { name: 'Destination', width: 'minmax(96px, .5fr)', text: (r) => r.dst },
+        { name: 'Proto', width: '46px', text: (r) => r.proto },
+        { name: 'Len', width: '52px', text: (r) => count(r.len), right: true },
         { name: 'Info', width: 'minmax(280px, 2fr)', text: (r) => r.info, title: (r) => r.info },
         {
-          ...{ name: 'Verdict, or the rule', width: 'minmax(220px, 1fr)' },
+          ...{ name: 'Verdict, or the rule', width: 'minmax(200px, 1.1fr)' },
           ...{ text: verdict, title: verdict },
         },
       ],

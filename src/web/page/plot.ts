@@ -10,6 +10,8 @@ export interface Series {
   kind: 'line' | 'step' | 'bars' | 'dots';
   /** x, y; of bars x, from, to. In the order of x. */
   points: readonly (readonly number[])[];
+  /** May run out of the drawing at the top, when it is far above everything else. */
+  loose?: true;
 }
 
 export interface PlotOptions {
@@ -96,13 +98,19 @@ export class Plot {
     }
     if (this.#zoom !== null) [x0, x1] = this.#zoom;
     let y0 = this.#zoom === null ? 0 : Infinity;
-    for (const { points } of this.#series) {
+    let far = 0;
+    for (const { points, loose } of this.#series) {
       for (const p of points) {
         if (p[0] < x0 || p[0] > x1) continue;
+        if (loose === true) {
+          far = Math.max(far, p[1]);
+          continue;
+        }
         y1 = Math.max(y1, p[p.length - 1]);
         y0 = Math.min(y0, p[1]);
       }
     }
+    y1 = y1 === 0 ? far : Math.min(Math.max(y1, far), y1 + (y1 - Math.min(y0, y1)) * 0.3);
     if (x0 === Infinity) [x0, x1] = [0, 1];
     if (x1 <= x0) x1 = x0 + 1;
     if (y0 === Infinity) y0 = 0;
@@ -182,7 +190,7 @@ export class Plot {
       if (kind === 'bars') {
         const to = this.#y(p[2]);
         pen.moveTo(x, y);
-        pen.lineTo(x, Math.abs(to - y) < 2 ? y - 2 : to);
+        pen.lineTo(x, Math.abs(to - y) < 3 ? y - 3 : to);
       } else if (kind === 'dots') {
         pen.moveTo(x + 2.5, y);
         pen.arc(x, y, 2.5, 0, 7);

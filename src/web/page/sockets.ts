@@ -74,7 +74,7 @@ export function rowFilter(text: string): { test: (row: BriefRow) => boolean; ss:
 
 function asRow(row: BriefRow): SocketRow {
   return {
-    netid: row.netid as SocketRow['netid'],
+    ...{ sk: row.sk, netid: row.netid as SocketRow['netid'] },
     ...{ state: row.state, recvQ: row.recvQ, sendQ: row.sendQ },
     ...{ localAddress: row.local, localPort: row.localPort },
     ...{ remoteAddress: row.remote, remotePort: row.remotePort },
@@ -186,7 +186,7 @@ export class PortsView implements View {
         },
         { name: 'Held by', width: 'minmax(260px, 1fr)', text: (r) => r.holders },
       ],
-      key: (row) => `${row.netid} ${row.port}`,
+      key: (row) => `${row.host ?? ''} ${row.netid} ${row.port}`,
       none: 'No port is held.',
     });
     const flows = h('section', {}, h('h2', {}, 'Demultiplexing'), this.#flows);

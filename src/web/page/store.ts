@@ -1,6 +1,7 @@
 // What the page knows: the sum of all frames, bounded.
 
 import type { BriefRow } from '../../inspect/brief.ts';
+import type { SendMap } from '../../stack/send-map.ts';
 import type {
   ConnPart,
   EventRow,
@@ -9,7 +10,6 @@ import type {
   PacketRow,
   SampleRow,
   SegmentRow,
-  SendMap,
   Snapshot,
   StateMove,
 } from '../frames.ts';
@@ -88,6 +88,7 @@ export class Store {
     this.packets = [];
     this.events = [];
     this.conn = null;
+    this.whole = {};
   }
 
   clearValues(): void {
@@ -106,8 +107,8 @@ export class Store {
     if (frame.sockets !== undefined) this.#rows(frame.sockets.set, frame.sockets.gone);
     this.#gauges(this.counters, frame.counters);
     this.#gauges(this.drops, frame.drops);
-    const { examples, memory, flows, ports, links, routes, neighbours, lab } = frame;
-    const parts = { examples, memory, flows, ports, links, routes, neighbours, lab };
+    const { hosts, examples, memory, flows, ports, links, routes, neighbours, lab } = frame;
+    const parts = { hosts, examples, memory, flows, ports, links, routes, neighbours, lab };
     for (const [name, value] of Object.entries(parts)) {
       if (value !== undefined) Object.assign(this.whole, { [name]: value });
     }

@@ -26,6 +26,9 @@ export interface TableOptions<T> {
 }
 
 const ROW = 26;
+/** Between columns, and at both ends less one gap. */
+const GAP = 14;
+const PADDING = 10;
 
 interface Line {
   readonly element: HTMLElement;
@@ -61,6 +64,9 @@ export class Table<T> {
     this.element = h('div', { class: 'table', role: 'grid', 'aria-label': options.label }, inside);
     const columns = options.columns.map((c) => c.width).join(' ');
     this.element.style.setProperty('--columns', columns);
+    const least = options.columns.map((c) => Number(/(\d+)px/.exec(c.width)?.[1] ?? 0));
+    const sum = least.reduce((a, b) => a + b + GAP, PADDING);
+    this.element.style.setProperty('--least', `${sum}px`);
     new ResizeObserver(() => this.#draw()).observe(this.#body);
   }
 
