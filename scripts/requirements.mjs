@@ -17,11 +17,9 @@ export const ROWS = [
   ['Internet layer', 'path MTU by ICMP', 'RFC 1191'],
   ['Internet layer', 'UDP lengths and checksums', 'RFC 768', 'RFC 1122 §4.1.3'],
   ['Internet layer', 'UDP and the path MTU', 'RFC 8085'],
-  [
-    'Internet layer',
-    'ARP',
-    { answer: 'a TUN device carries IP: there is no link layer to resolve' },
-  ],
+  ['Internet layer', 'ARP', 'RFC 826', 'RFC 5227'],
+  ['Internet layer', 'neighbour discovery', 'RFC 4861 §7.1', 'RFC 4861 §7.2', 'RFC 4861 §7.3'],
+  ['Internet layer', 'addresses are asked for before use', 'RFC 4862 §5.4', 'RFC 5227 §2.1.1'],
 
   ['TCP extensions', 'blind RST, SYN, data', 'RFC 5961 §3.2', 'RFC 5961 §4', 'RFC 5961 §5'],
   ['TCP extensions', 'TIME-WAIT: reuse and assassination', 'RFC 6191', 'RFC 1337'],
@@ -41,7 +39,7 @@ export const ROWS = [
 
   ['Attacks on parsers', 'lengths of every kind (Ripple20, AMNESIA:33, INFRA:HALT)', 'T6a', 'T6b'],
   ['Attacks on parsers', 'urgent pointers (URGENT/11)', 'CVE-2019-12255'],
-  ['Attacks on parsers', 'names in DNS (NAME:WRECK)', { answer: 'no resolver is part of this' }],
+  ['Attacks on parsers', 'names in DNS (NAME:WRECK)', 'RFC 9267'],
   ['Attacks on parsers', 'ping of death, teardrop', 'CVE-1999-0128', 'CVE-1999-0015'],
   ['Attacks on parsers', 'fragments by the thousand (FragmentSmack)', 'CVE-2018-5391'],
   ['Attacks on parsers', 'a packet from ourselves (Land)', 'Land, CVE-1999-0016'],
@@ -88,6 +86,8 @@ export const ROWS = [
 
   ['Amplification, host', 'octets out for octets in', 'octets out over octets in'],
   ['Amplification, host', 'smurf and broadcast echo', 'smurf'],
+  ['Amplification, host', 'neighbour tables that are flooded', 'RFC 6583'],
+  ['Amplification, host', 'advertisements that lie', 'RFC 4861 §7.2.5'],
   ['Amplification, host', 'exceptions in the path of a packet', 'T6b'],
   ['Amplification, host', 'timers beyond 2^31 ms', 'timers beyond 2^31'],
   ['Amplification, host', 'options with hostile keys', 'prototype keys'],

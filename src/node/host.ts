@@ -40,6 +40,8 @@ import { type DeviceInfo, TunLink } from './tun.ts';
 
 /** Octets for packets on loopback: what a connection with full windows has in flight. */
 const LOOPBACK_OCTETS = 8 << 20;
+/** There and back once in a turn: then the event loop goes round, as with the kernel's. */
+const LOOPBACK_HOPS = 2;
 /** Octets of the slab for transmit headers and reassembly. Untouched pages cost nothing. */
 const STACK_OCTETS = 8 << 20;
 const DEFAULT_DEADLINE_MS = 1000;
@@ -318,7 +320,11 @@ function makeLink(link: Settings['link'], slab: Slab): Link | null {
 }
 
 function makeBase(settings: Settings, seat: Seat | null): Base {
-  const stackConfig = { loopbackOctets: LOOPBACK_OCTETS, ...settings.config.stack };
+  const stackConfig = {
+    loopbackOctets: LOOPBACK_OCTETS,
+    maxLoopbackHops: LOOPBACK_HOPS,
+    ...settings.config.stack,
+  };
   const config = seat === null ? settings.config : splitPorts(settings.config, seat);
   const own = stackConfig.loopbackOctets + STACK_OCTETS + inboxOctets(seat);
   const slab = new Slab(settings.receiveOctets + own);

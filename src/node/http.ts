@@ -1,8 +1,8 @@
 // node:http and node:https on a host: the same modules, but a server listens on the host and a
 // request without an agent of the program's uses agents whose sockets are the host's.
 
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { adoptServer, listenAdopted } from './adopt.ts';
@@ -23,6 +23,11 @@ type CreateConnection = (options: object, callback?: Callback) => Duplex;
 export interface Place {
   readonly host: Host;
   readonly ground: Ground;
+}
+
+/** Loaded when a host's are first asked for: a program on net alone pays nothing for them. */
+function loaded<T>(name: 'http' | 'https'): T {
+  return process.getBuiltinModule(`node:${name}`) as T;
 }
 
 /** How Node's global agents are made. */
@@ -90,24 +95,26 @@ function onHostOnly(base: Base, Agent: Agents['Agent'], place: Place): object {
 
 /** `host.http`. */
 export function makeHttp(place: Place): HttpModule {
-  class Agent extends http.Agent {
+  const base = loaded<HttpModule>('http');
+  class Agent extends base.Agent {
     override createConnection(options: object, callback?: Callback): Duplex {
       return place.host.net.connect(options as net.NetConnectOpts, callback as undefined);
     }
   }
-  return onHostOnly(http, Agent, place) as HttpModule;
+  return onHostOnly(base, Agent, place) as HttpModule;
 }
 
 /** `host.https`. */
 export function makeHttps(place: Place): HttpsModule {
-  const { createConnection } = https.Agent.prototype as unknown as {
+  const base = loaded<HttpsModule>('https');
+  const { createConnection } = base.Agent.prototype as unknown as {
     createConnection: CreateConnection;
   };
-  class Agent extends https.Agent {
+  class Agent extends base.Agent {
     override createConnection(options: object, callback?: Callback): Duplex {
       const socket = place.host.net.connect(options as net.NetConnectOpts);
       return createConnection.call(this, { ...options, socket }, callback);
     }
   }
-  return onHostOnly(https, Agent, place) as HttpsModule;
+  return onHostOnly(base, Agent, place) as HttpsModule;
 }

@@ -6,7 +6,6 @@ import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
-import tls from 'node:tls';
 import {
   adoptServer,
   adoptSocket,
@@ -17,21 +16,17 @@ import {
   listenAdopted,
 } from './adopt.ts';
 import { adoptDgram, isUnbound } from './dgram.ts';
-import type { Ground, Lookup, LookupAddress } from './ground.ts';
+import type { Lookup, LookupAddress } from './ground.ts';
 import type { Host } from './host.ts';
 import type { KernelRoutes } from './kernel-routes.ts';
 import { type ConnectOptions, connectArgs, normalizeArgs } from './net-connect.ts';
 import { type Method, Patches } from './patches.ts';
+import { needsName, type Place, staysOnKernel } from './register-place.ts';
+import { patchResolvers } from './register-resolver.ts';
+import { connectSecure, isSecure, patchTls } from './register-tls.ts';
 import { patchWrapper } from './register-wrapper.ts';
 
 type Bag = Record<string, unknown>;
-
-/** What the patches decide by. */
-export interface Place {
-  readonly host: Host;
-  readonly ground: Ground;
-  readonly kernel: KernelRoutes;
-}
 
 /** Puts every patch in place. */
 export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): Patches {
@@ -43,24 +38,12 @@ export function patchNode(host: Host, kernel: KernelRoutes, ownNames: boolean): 
   patchWrapper(patches);
   patchDgram(patches, place);
   if (ownNames) patchDns(patches, host);
+  else patchResolvers(patches, place);
   syncBuiltinESMExports();
   return patches;
 }
 
 // --- net -----------------------------------------------------------------------------------
-
-/** A path, a descriptor or a handle is of the kernel's world whatever else is said. */
-function isKernelThing(options: ConnectOptions): boolean {
-  const { path, fd, _handle, handle } = options as ConnectOptions & Bag;
-  const hasFd = typeof fd === 'number' && fd >= 0;
-  return Boolean(path) || hasFd || Boolean(_handle) || Boolean(handle);
-}
-
-function staysOnKernel(place: Place, options: ConnectOptions): boolean {
-  if (isKernelThing(options)) return true;
-  const { host, port } = options;
-  return typeof host === 'string' && place.kernel.has(host, Number(port ?? 0));
-}
 
 function patchServer(patches: Patches, place: Place): void {
   // Node's own `listen` is called from inside ours, on the way down.
@@ -93,6 +76,9 @@ function patchSocket(patches: Patches, place: Place): void {
       const kernel = (): unknown => original.apply(this as never, args as never);
       if (isOurs(this)) return connectAdopted(this, args);
       const hasHandle = (this as unknown as { _handle: unknown })._handle !== null;
+      if (isSecure(this) && !staysOnKernel(place, pair[0])) {
+        if (connectSecure(this, place, pair)) return this;
+      }
       if (hasHandle || staysOnKernel(place, pair[0])) return kernel();
       if (needsName(place, pair[0])) return connectByName(this, place, pair, original);
       adoptSocket(this, place.host, place.ground);
@@ -100,13 +86,6 @@ function patchSocket(patches: Patches, place: Place): void {
     };
     return connect as unknown as Method;
   });
-}
-
-/** A name may turn out to be the kernel's: only its addresses tell. */
-function needsName(place: Place, options: ConnectOptions): boolean {
-  const { host, lookup, port } = options;
-  if (place.kernel.isEmpty || typeof host !== 'string' || net.isIP(host) !== 0) return false;
-  return port != null && (lookup == null || typeof lookup === 'function');
 }
 
 /** Looks the name up first, and connects with that answer, on whichever side it belongs. */
@@ -141,47 +120,6 @@ function connectByName(
     connectAdopted(socket, [known]);
   });
   return socket;
-}
-
-// --- tls -----------------------------------------------------------------------------------
-
-const RAW_OPTIONS = [
-  ...['host', 'port', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'noDelay'],
-  ...['keepAlive', 'keepAliveInitialDelay', 'autoSelectFamily', 'autoSelectFamilyAttemptTimeout'],
-  ...['allowHalfOpen', 'highWaterMark'],
-];
-
-/** tls.connect makes a kernel handle for itself unless it is given a socket: it gets ours. */
-function patchTls(patches: Patches, place: Place): void {
-  patches.replace(tls, 'connect', (original) => {
-    const connect = (...args: unknown[]): unknown => {
-      const [first, callback] = normalizeArgs(args);
-      const later = args.slice(1, 3).find((a) => typeof a === 'object' && a !== null);
-      const options = { ...first, ...(later as object | undefined) } as ConnectOptions & Bag;
-      const isGiven = Boolean(options['socket']) || options.port == null;
-      if (isGiven || staysOnKernel(place, options)) {
-        return original.apply(undefined as never, args as never);
-      }
-      const raw: Bag = {};
-      for (const name of RAW_OPTIONS) if (options[name] !== undefined) raw[name] = options[name];
-      const socket = net.connect(raw as unknown as net.NetConnectOpts);
-      const rest = callback === null ? [] : [callback];
-      const all = [{ ...options, socket }, ...rest] as never;
-      let secure: tls.TLSSocket;
-      try {
-        secure = original.apply(undefined as never, all) as tls.TLSSocket;
-      } catch (error) {
-        // Node checks what is left of the options before it connects.
-        socket.destroy();
-        throw error;
-      }
-      // A signal that is aborted already ends it before it knows of its socket.
-      if (options['signal']) secure.once('close', () => socket.destroy());
-      if (options.timeout) secure.setTimeout(options.timeout);
-      return secure;
-    };
-    return connect as unknown as Method;
-  });
 }
 
 // --- dgram ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ export const Shutdown = { READ: 0, WRITE: 1, BOTH: 2 } as const;
 /** Readiness, as poll(2) has it. */
 export const Poll = { IN: 1, OUT: 4, ERR: 8, HUP: 16, RDHUP: 32 } as const;
 
+const NOTHING = new Uint8Array(0);
+
 export class StreamSocket {
   readonly #layer: TcpLayer;
   #options: Partial<StreamOptions> = {};
@@ -31,6 +33,8 @@ export class StreamSocket {
   #error: number = Code.NONE;
   #closed = false;
   #urgent = 0;
+  /** What had not been read when the connection broke. */
+  #left: Uint8Array = NOTHING;
 
   constructor(layer: TcpLayer) {
     this.#layer = layer;
@@ -92,6 +96,7 @@ export class StreamSocket {
     const s = this.#server.take(child.#handler());
     if (s === null) return Code.EAGAIN;
     s.pause();
+    s.tcb.pulled = true;
     child.#socket = s;
     child.#connected = true;
     Object.assign(child.#options, this.#options);
@@ -117,6 +122,7 @@ export class StreamSocket {
       return errnoOf(error);
     }
     this.#socket.pause();
+    this.#socket.tcb.pulled = true;
     applyLate(this.#socket, this.#options);
     return Code.NONE;
   }
@@ -134,16 +140,18 @@ export class StreamSocket {
   }
 
   /**
-   * Octets taken (copied), or EAGAIN, EPIPE, ENOTCONN, or the pending error. `more` (MSG_MORE): a
+   * Octets taken (copied), or EAGAIN, EPIPE, or the pending error. `more` (MSG_MORE): a
    * part of a segment waits for what follows, 200 ms at most.
    */
   send(u8: Uint8Array, o: { urgent?: boolean; more?: boolean } = {}): number {
     const s = this.#socket;
-    if (s === null) return Code.ENOTCONN;
     if (this.#error !== 0) return this.takeError();
+    if (s === null) return Code.EPIPE; // Linux; POSIX has ENOTCONN
     // what comes in the turn of a Fast Open connect rides on the SYN
     const riding = s.tcb.synPending || s.tcb.fastOpened;
     if (!this.#connected && !riding && !this.#closed) return Code.EAGAIN;
+    const low = this.#options.notSentLowWater ?? 0;
+    if (low > 0 && s.unsent >= low) return Code.EAGAIN;
     try {
       const t = s.tcb;
       if (t.corked >= Cork.HELD) t.corked = o.more === true ? Cork.HELD_MORE : Cork.HELD;
@@ -161,7 +169,8 @@ export class StreamSocket {
    */
   receive(to: Uint8Array, o: { peek?: boolean; all?: boolean } = {}): number {
     const s = this.#socket;
-    if (s === null) return Code.ENOTCONN;
+    if (s === null) return this.#error !== 0 ? this.takeError() : Code.ENOTCONN;
+    if (this.#left.length > 0) return this.#readLeft(to, o.peek === true);
     const complete = s.readable >= to.length || s.tcb.finReceived || this.#closed;
     if (o.all === true && !complete && !s.tcb.readShut) return Code.EAGAIN;
     const n = s.read(to, 0, to.length, o.peek === true);
@@ -172,9 +181,24 @@ export class StreamSocket {
     return Code.EAGAIN;
   }
 
+  #readLeft(to: Uint8Array, peek: boolean): number {
+    const n = Math.min(to.length, this.#left.length);
+    to.set(this.#left.subarray(0, n));
+    if (!peek) this.#left = n === this.#left.length ? NOTHING : this.#left.subarray(n);
+    return n;
+  }
+
+  /** In SYN-SENT it gives the attempt up, as on Linux: the socket may connect again. */
   shutdown(how: number): number {
     const s = this.#socket;
-    if (s === null || !this.#connected || this.#closed) return Code.ENOTCONN;
+    if (s !== null && !this.#closed && s.state === State.SYN_SENT) {
+      this.#socket = null;
+      this.#error = Code.ECONNRESET;
+      s.abort(Code.ECONNABORTED);
+      return Code.NONE;
+    }
+    const open = this.#connected || s?.state === State.SYN_RCVD;
+    if (s === null || !open || this.#closed) return Code.ENOTCONN;
     if (how !== Shutdown.READ) s.shutdown();
     if (how !== Shutdown.WRITE) s.tcb.readShut = true;
     return Code.NONE;
@@ -211,7 +235,8 @@ export class StreamSocket {
 
   #hasRoom(s: TcpSocket): boolean {
     const low = this.#options.notSentLowWater ?? 0;
-    return s.queued < s.sendHighWater && (low === 0 || s.unsent < low);
+    // tcp_stream_memory_free: it wakes when half of the mark is left
+    return s.queued < s.sendHighWater && (low === 0 || s.unsent * 2 < low);
   }
 
   /** After close() with a linger time: something is not acknowledged yet, and C's close waits. */
@@ -235,6 +260,7 @@ export class StreamSocket {
 
   /** SIOCINQ and SIOCOUTQ. */
   get unread(): number {
+    if (this.#left.length > 0) return this.#left.length;
     return this.#socket?.readable ?? 0;
   }
   get unacknowledged(): number {
@@ -265,12 +291,22 @@ export class StreamSocket {
       ended: () => {},
       writable: () => {},
       written: () => {},
-      closed: (_s, code) => {
+      closed: (s, code) => {
+        if (s !== this.#socket) return; // given up
+        this.#left = leftIn(s);
         this.#closed = true;
         this.#error = code;
       },
     };
   }
+}
+
+/** The kernel hands out what had come before a reset, and then the error. */
+function leftIn(s: TcpSocket): Uint8Array {
+  const n = s.readable;
+  if (n === 0) return NOTHING;
+  const left = new Uint8Array(n);
+  return left.subarray(0, s.read(left, 0, n));
 }
 
 function errnoOf(error: unknown): number {

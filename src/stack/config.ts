@@ -9,6 +9,8 @@ import type { UdpConfig } from '../udp/udp.ts';
 export interface StackConfig {
   /** Most rounds of one `drain`; what is left asks for another turn. */
   maxDrainRounds: number;
+  /** Most times in one `drain` that packets on the stack's own loopback are taken in. */
+  maxLoopbackHops: number;
   /** Octets for packets on the stack's own loopback link, and how many of them. */
   loopbackOctets: number;
   loopbackPackets: number;
@@ -113,6 +115,7 @@ const TCP: TcpConfig = {
   hurriedAcks: false, // Linux tcp_cleanup_rbuf
   wholeSegments: false, // RFC 9293 §3.10.7.4 trims to the window; Linux tcp_sequence
   strictEmbryos: false, // RFC 9293 §3.10.7.4: the sequence first; Linux tcp_check_req
+  crossedOffers: false, // RFC 7323 §2.2: what the SYN offered; Linux tcp_syn_options
   synLinear: 0, // RFC 6298 §5.5; Linux tcp_syn_linear_timeouts 4
   fastOpenBlackholeMs: 0, // RFC 7413 §4.1.3; Linux tcp_fastopen_blackhole_timeout_sec 0
   rstPerSecond: 5000, // answers to segments without a connection
@@ -135,6 +138,7 @@ const TCP: TcpConfig = {
 
 const STACK: StackConfig = {
   maxDrainRounds: 16,
+  maxLoopbackHops: 16, // a host on Node's event loop has 2
   loopbackOctets: 1 << 20,
   loopbackPackets: 4096,
   memoryOctets: 512 << 20, // the counterpart of Linux's tcp_mem and udp_mem

@@ -32,6 +32,7 @@ export const profiles = {
       hurriedAcks: true, // tcp_cleanup_rbuf
       wholeSegments: true, // tcp_sequence
       strictEmbryos: true, // tcp_check_req
+      crossedOffers: true, // tcp_syn_options
       mtuProbing: 0, // tcp_mtu_probing
       timeWaitMs: 60_000, // TCP_TIMEWAIT_LEN
     },

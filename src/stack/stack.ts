@@ -157,8 +157,8 @@ export class Stack {
 
   /**
    * Tells handlers what has happened, sends what may go, flushes the links. Runs in rounds until
-   * nothing is left, at most `maxDrainRounds`. Raises the first error that a handler has thrown
-   * when everything is done.
+   * nothing is left, at most `maxDrainRounds`, of which `maxLoopbackHops` take in what was sent
+   * over loopback. Raises the first error that a handler has thrown when everything is done.
    */
   drain(): void {
     if (this.#draining) return;
@@ -166,9 +166,12 @@ export class Stack {
     this.#asked = false;
     this.tcp.draining = true;
     this.udpLayer.draining = true;
+    const limits = this.config.stack;
     try {
       let more = true;
-      for (let round = 0; more && round < this.config.stack.maxDrainRounds; round++) {
+      let hops = 0;
+      for (let round = 0; more && round < limits.maxDrainRounds; round++) {
+        if (this.loopback.pending > 0 && ++hops > limits.maxLoopbackHops) break;
         while (this.loopback.shift()) {
           const lo = this.loopback;
           this.receive(lo.link, lo.off, lo.len, lo.flags, lo.gso);

@@ -69,7 +69,7 @@ export function destroy(t: Tcb, code: number): void {
   leaveFlows(t);
   releaseSending(t);
   clearTimer(t, Timer.LINGER);
-  if (t.user === null || t.closeCode !== 0) releaseReceiving(t);
+  if (t.user === null || (t.closeCode !== 0 && !t.pulled)) releaseReceiving(t);
   leaveListener(t);
   wake(t, Ready.CLOSED | Ready.FREE);
 }

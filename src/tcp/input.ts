@@ -345,6 +345,7 @@ function establish(t: Tcb, rx: Rx): boolean {
     }
     listener.embryonic--;
     listener.waiting.push(t.slot);
+    t.oowAckUs = 0; // what the embryo was challenged with is not the connection's (Linux)
     count(layer.ip, Ctr.TcpPassiveOpens);
     const p = t.path;
     layer.proven.add(p.dst0, p.dst1, p.dst2, p.dst3);

@@ -14,6 +14,7 @@ import {
 import { optionLen, putOption } from './fast-open.ts';
 import { timestampNow } from './isn.ts';
 import type { Tcb } from './tcb.ts';
+import { offeredScale } from './window.ts';
 
 /** 02 kind SACK-permitted, length 2, in place of the two NOPs before timestamps. */
 export const SACK_OK_TS = 0x0402_080a;
@@ -34,19 +35,23 @@ export function putSynOptions(t: Tcb, view: DataView, off: number, reply: boolea
     if (offersSack(t, reply)) view.setInt32(at, SACK_OK_TS);
     at += 12;
   } else if (offersSack(t, reply)) at += putSackOk(view, at);
-  if (offersScale(t, reply)) at += putWscale(view, at, t.rcvScale);
+  if (offersScale(t, reply)) at += putWscale(view, at, t.wsOk ? t.rcvScale : offeredScale(t));
   if (optionLen(t, reply) > 0) putOption(t, view, at, reply);
 }
 
 /** A SYN-ACK repeats only what the SYN offered (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
 function offersTs(t: Tcb, reply: boolean): boolean {
-  return reply ? t.tsOk : t.layer.config.timestamps;
+  return answers(t, reply) ? t.tsOk : t.layer.config.timestamps;
 }
 function offersSack(t: Tcb, reply: boolean): boolean {
-  return reply ? t.sackOk : t.layer.config.sack;
+  return answers(t, reply) ? t.sackOk : t.layer.config.sack;
 }
 function offersScale(t: Tcb, reply: boolean): boolean {
-  return reply ? t.wsOk : t.layer.config.windowScale;
+  return answers(t, reply) ? t.wsOk : t.layer.config.windowScale;
+}
+function answers(t: Tcb, reply: boolean): boolean {
+  const crossed = t.listener < 0 && !t.fastOpened;
+  return reply && !(crossed && t.layer.config.crossedOffers);
 }
 
 /** Octets that SACK blocks need behind `used` octets of other options; 0 = nothing to tell. */
@@ -54,6 +59,7 @@ export function sackOptionLen(t: Tcb, used: number): number {
   if (!t.sackOk) return 0;
   let n = t.hasDsack ? 1 : 0;
   if (t.ofo !== null) n += t.ofo.size;
+  if (finStandsAlone(t)) n++;
   if (n === 0) return 0;
   const fit = Math.floor((40 - used - 4) / 8);
   return 4 + 8 * Math.min(n, fit);
@@ -68,6 +74,11 @@ export function putSackBlocks(t: Tcb, view: DataView, off: number, len: number):
     at += putBlock(view, at, t.dsackStart, t.dsackEnd);
     left--;
   }
+  const alone = finStandsAlone(t);
+  if (alone && left > 0 && (t.finNewest || t.ofo === null || t.ofo.size === 0)) {
+    at += putBlock(view, at, t.finSeq, (t.finSeq + 1) | 0);
+    left--;
+  }
   const ofo = t.ofo;
   if (ofo === null || ofo.size === 0 || left === 0) return;
   // RFC 2018 §4: first the segment that triggered this acknowledgment, then what was told last
@@ -79,12 +90,22 @@ export function putSackBlocks(t: Tcb, view: DataView, off: number, len: number):
     left--;
     told++;
   }
+  if (alone && !t.finNewest && left > 0) {
+    at += putBlock(view, at, t.finSeq, (t.finSeq + 1) | 0);
+    left--;
+  }
   if (told === ofo.size) return;
   for (let i = ofo.size - 1; i >= 0 && left > 0; i--) {
     if (recentlyTold(ofo, i)) continue;
     at += putBlock(view, at, ofo.start(i), blockEnd(t, ofo.end(i)));
     left--;
   }
+}
+
+/** A FIN that waits for what is missing before it, and no text that is here ends at it. */
+function finStandsAlone(t: Tcb): boolean {
+  if (!t.finKnown || t.finReceived || t.finSeq === t.rcvNxt) return false;
+  return t.ofo === null || t.ofo.size === 0 || t.ofo.end(t.ofo.size - 1) !== t.finSeq;
 }
 
 /** A FIN that waits behind its text takes a number of the block. */

@@ -67,6 +67,10 @@ export function takeText(t: Tcb, rx: Rx): Verdict {
     if (start === t.rcvNxt) {
       if (!takeInOrder(t, rx, off, len)) return noRoom(t, rx);
     } else if (!takeAhead(t, rx, off, len)) return dropAhead(t, rx);
+  } else if (fin && start !== t.rcvNxt) {
+    // RFC 5681 §4.2: out of order, too: the sender hears of the hole at once
+    t.ackWish = AckWish.NOW;
+    t.finNewest = true;
   }
   takeFin(t);
   scheduleAck(t, rx, len, fin);
@@ -245,6 +249,7 @@ function storeMissing(t: Tcb, rx: Rx, start: number, off: number, len: number): 
 function takeAhead(t: Tcb, rx: Rx, off: number, len: number): boolean {
   const layer = t.layer;
   t.ackWish = AckWish.NOW;
+  t.finNewest = false;
   if (t.orphan) return true;
   if (t.ofo === null) t.ofo = grownRanges(layer);
   const ofo = t.ofo;

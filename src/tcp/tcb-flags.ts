@@ -222,6 +222,22 @@ export class TcbFlags extends TcbNumbers {
     this.flags = on ? this.flags | 0x20000000 : this.flags & ~0x20000000;
   }
 
+  /** What came last ahead of its turn was a FIN without text. */
+  get finNewest(): boolean {
+    return (this.flags & 0x80000000) !== 0;
+  }
+  set finNewest(on: boolean) {
+    this.flags = on ? this.flags | 0x80000000 : this.flags & ~0x80000000;
+  }
+
+  /** The program reads when it likes: what it has not read outlives a reset. */
+  get pulled(): boolean {
+    return (this.flags & 0x40000000) !== 0;
+  }
+  set pulled(on: boolean) {
+    this.flags = on ? this.flags | 0x40000000 : this.flags & ~0x40000000;
+  }
+
   /** A probe is being laid out: one packet, whatever its size. */
   get probing(): boolean {
     return (this.flags & 0x10000000) !== 0;

@@ -74,6 +74,8 @@ export interface TcpConfig {
   wholeSegments: boolean;
   /** A SYN-RECEIVED connection answers a wrong ACK with RST before all else, and a SYN ends it. */
   strictEmbryos: boolean;
+  /** The SYN-ACK of SYNs that cross offers what our SYN offered, whatever the peer's said. */
+  crossedOffers: boolean;
   /** So many SYNs are repeated after the initial timeout each, and the timeout doubles behind. */
   synLinear: number;
   /** No SYN asks for Fast Open for so long after a black hole; 0 = no suspicion. */

@@ -75,12 +75,17 @@ export function initialWindow(t: Tcb): void {
   const space = Math.min(t.rcvBuf, 0xffff);
   t.rcvSsthresh = space > t.advMss ? space - (space % t.advMss) : space;
   t.rcvWnd = t.rcvSsthresh;
+  t.rcvScale = offeredScale(t);
+}
+
+/** The scale on our SYN. */
+export function offeredScale(t: Tcb): number {
+  const c = t.layer.config;
+  if (!c.windowScale) return 0;
   const limit = t.wantedRcvBuf > 0 ? t.wantedRcvBuf : Math.max(c.rcvBufMax, c.rcvBufInitial);
-  t.rcvScale = 0;
-  if (!c.windowScale) return;
   let scale = 0;
   while (scale < 14 && limit >> scale > 0xffff) scale++;
-  t.rcvScale = scale;
+  return scale;
 }
 
 /**

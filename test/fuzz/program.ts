@@ -152,6 +152,7 @@ export class Machine {
       keepAliveProbes: 3,
       initialCwnd: bit(51) ? 400 : 10,
       strictEmbryos: bit(52),
+      crossedOffers: bit(52),
       fillWindow: bit(52),
       finAckAtOnce: !bit(52),
       hurriedAcks: bit(52),

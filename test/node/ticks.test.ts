@@ -66,6 +66,34 @@ describe('within one host', () => {
   });
 });
 
+describe('over loopback', () => {
+  test('the event loop goes round between one exchange and the next', async () => {
+    host = await createHost({});
+    const server = host.net.createServer((socket) => socket.pipe(socket));
+    const client = host.net.connect(await listening(server), '127.0.0.1');
+    await once(client, 'connect');
+    let rounds = 0;
+    let isOver = false;
+    const count = (): void => {
+      rounds++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    let left = 16;
+    await new Promise<void>((resolve) => {
+      client.on('data', () => {
+        left--;
+        if (left > 0) client.write('x');
+        else resolve();
+      });
+      client.write('x');
+    });
+    isOver = true;
+    // 16 times there and back; a drain without a bound would do it in 3.
+    expect(rounds).toBeGreaterThanOrEqual(16);
+  });
+});
+
 describe('a host’s socket', () => {
   test('carries an http2 session, whose socket is the connection itself', async () => {
     host = await createHost({});

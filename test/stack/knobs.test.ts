@@ -156,6 +156,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     standard: '+0 > . 1:1(0) ack 1',
     linux: '+0 > R 9:9(0)',
   },
+  crossedOffers: {
+    begin: `${CONNECT}+.1 < S 0:0(0) win 65535 <mss 1000>\n`,
+    standard: '+0 > S. 0:0(0) ack 1 <mss 1460>',
+    linux: '+0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>',
+  },
   paceHeaders: {
     begin: `${OPEN}
       +0 setsockopt(4, SOL_SOCKET, SO_MAX_PACING_RATE, [20000], 4) = 0

@@ -41,14 +41,19 @@ export function orderDestinations(stack: Stack, addresses: readonly Address[]): 
     .map((c) => c.address);
 }
 
+/** Whether there is a route to `address`, and a source address for it. */
+export function isReachable(stack: Stack, address: Address, path: Path = new Path()): boolean {
+  path.dst0 = address.a;
+  path.dst1 = address.b;
+  path.dst2 = address.c;
+  path.dst3 = address.d;
+  path.anySource = true;
+  return selectPath(stack.ip, path) === 0;
+}
+
 function candidate(stack: Stack, path: Path, address: Address, place: number): Candidate {
   const { a, b, c, d } = address;
-  path.dst0 = a;
-  path.dst1 = b;
-  path.dst2 = c;
-  path.dst3 = d;
-  path.anySource = true;
-  const isUsable = selectPath(stack.ip, path) === 0;
+  const isUsable = isReachable(stack, address, path);
   const { src0, src1, src2, src3 } = path;
   const scope = scopeIn(a, b, c, d);
   const label = labelOf(a, b, c, d);
