@@ -13,6 +13,7 @@ import {
   type NativeDevice,
   type NativeInfo,
 } from './addon.ts';
+import { DatagramMerge } from './datagram-merge.ts';
 import { explain } from './device-error.ts';
 import { TX_ROWS, TxTable } from './tx-table.ts';
 
@@ -189,6 +190,7 @@ export class TunLink implements DeviceLink {
   }
 
   start(slab: Slab, rxBase: number, rxSize: number, sink: DeviceSink): void {
+    if ((this.caps & LinkCap.USO) !== 0) this.#table.merge = new DatagramMerge(slab);
     this.#native.start(slab.buffer, rxBase, rxSize, this.meta, (count, nowUs) => {
       if (count > 0) sink.batch(this, count, nowUs);
       else sink.failed(this, count);

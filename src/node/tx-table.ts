@@ -5,6 +5,7 @@
 import type { Tx } from '../base/tx.ts';
 import { MAX_PIECES, TxFlag } from '../base/tx.ts';
 import type { NativeDevice } from './addon.ts';
+import type { DatagramMerge } from './datagram-merge.ts';
 
 const FIRST_PIECE = 8;
 const STRIDE = FIRST_PIECE + 3 * MAX_PIECES;
@@ -17,12 +18,19 @@ export class TxTable {
     null,
   );
   count = 0;
+  /** Joins datagrams where the device cuts them again; null: it does not. */
+  merge: DatagramMerge | null = null;
   /** Buffers in use; a run of pieces of one buffer takes one place. */
   bufferCount = 0;
 
   put(tx: Tx): void {
     const rows = this.rows;
     const at = this.count * STRIDE;
+    const { merge } = this;
+    if (merge !== null) {
+      if (merge.join(tx, rows, at - STRIDE)) return;
+      merge.begin(tx);
+    }
     const lead = tx.lead;
     rows[at] = tx.headerOff - lead;
     rows[at + 1] = tx.headerLen + lead;
@@ -48,6 +56,7 @@ export class TxTable {
   }
 
   clear(): void {
+    if (this.merge !== null) this.merge.clear();
     for (let i = 0; i < this.bufferCount; i++) this.buffers[i] = null;
     this.count = 0;
     this.bufferCount = 0;
