@@ -21,6 +21,7 @@ import { failWith } from './report.ts';
 import { routeCommand } from './route.ts';
 import { servicesCommand } from './services.ts';
 import { ssCommand } from './ss.ts';
+import { tracepathCommand, tracerouteCommand } from './traceroute.ts';
 import { upCommand } from './up.ts';
 
 function version(): string {
@@ -42,6 +43,7 @@ function program(): Command {
   commands.push(iperf3Command());
   commands.push(ssCommand(), nstatCommand(), inspectCommand(), labCommand(), portsCommand());
   commands.push(pingCommand(), ncCommand());
+  commands.push(tracerouteCommand(), tracepathCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
