@@ -8,6 +8,9 @@ export { type Random, SeededRandom } from './base/random.ts';
 export { GsoType, type Rx, RxFlag } from './base/rx.ts';
 export { Slab } from './base/slab.ts';
 export { HEADROOM, MAX_PIECES, type Tx, TxFlag } from './base/tx.ts';
+export type { TrackConfig } from './forward/conntrack.ts';
+export type { NatOptions, PortForward } from './forward/nat-rules.ts';
+export { type Filter, type PacketView, Ruling } from './forward/packet-view.ts';
 export {
   EVENT_KINDS,
   EventReader,

@@ -29,6 +29,9 @@ const NAMES = [
   'Ip6InDiscards',
   'Ip6InDelivers',
   'Ip6OutRequests',
+  'Ip6OutForwDatagrams',
+  'Ip6InNoRoutes',
+  'Ip6InTooBigErrors',
   'Ip6OutDiscards',
   'Ip6OutNoRoutes',
   'Ip6ReasmTimeout',
@@ -224,6 +227,11 @@ const NAMES = [
   'PortsideNeighUnresolved',
   'PortsideNeighEvicted',
   'PortsideAddressConflicts',
+  'PortsideTrackInserts',
+  'PortsideTrackEarlyDrops',
+  'PortsideTrackFull',
+  'PortsideTrackInvalid',
+  'PortsideNatNoPort',
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

@@ -18,6 +18,8 @@ export const RxFlag = {
   LINK_BROADCAST: 16,
   /** The link's metadata was nonsense: count and drop. */
   BAD_META: 32,
+  /** On its way to another host: an error about it starts from any address of ours. */
+  TRANSIT: 64,
 } as const;
 
 export const GsoType = { NONE: 0, TCPV4: 1, UDP: 3, TCPV6: 4, UDP_L4: 5 } as const;

@@ -19,6 +19,7 @@ import { pingCommand } from './ping.ts';
 import { portsCommand } from './ports.ts';
 import { failWith } from './report.ts';
 import { routeCommand } from './route.ts';
+import { routerCommand } from './router.ts';
 import { servicesCommand } from './services.ts';
 import { ssCommand } from './ss.ts';
 import { tracepathCommand, tracerouteCommand } from './traceroute.ts';
@@ -39,7 +40,7 @@ function program(): Command {
       'after',
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
     );
-  const commands = [upCommand(), demoCommand(), benchCommand(), servicesCommand()];
+  const commands = [upCommand(), routerCommand(), demoCommand(), benchCommand(), servicesCommand()];
   commands.push(iperf3Command());
   commands.push(ssCommand(), nstatCommand(), inspectCommand(), labCommand(), portsCommand());
   commands.push(pingCommand(), ncCommand());

@@ -75,7 +75,7 @@ export function step(rx: Rx, at: number, len: number): void {
 }
 
 /** RFC 8200 §4.2: an unknown option says itself what is to become of its packet. */
-function options(ip: IpLayer, rx: Rx, from: number, to: number): Verdict {
+export function options(ip: IpLayer, rx: Rx, from: number, to: number): Verdict {
   const u8 = rx.u8;
   let i = from;
   while (i < to) {

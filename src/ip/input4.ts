@@ -45,9 +45,15 @@ export function input4(ip: IpLayer, rx: Rx): Verdict {
   // The four ECN counters follow one another in the order of the codepoints (RFC 3168 §5).
   const ecn = IN_NO_ECT + (rx.tos & 3);
   values[ecn] = (values[ecn] as number) + 1;
-  const addresses = checkAddresses(ip, rx);
-  if (addresses !== Drop.NONE) return refuse(ip, rx, addresses);
-  if ((ipv4.fragmentWord(u8, off) & (ipv4.MF | ipv4.OFFSET_MASK)) !== 0) {
+  const source = checkSource(ip, rx);
+  if (source !== Drop.NONE) return refuse(ip, rx, source);
+  if (ip.router?.arrives(rx) === true) return Verdict.DONE;
+  const destination = checkDestination(ip, rx);
+  if (destination !== Drop.NONE) {
+    const passes = destination === Drop.OTHERHOST && ip.router !== null && ip.router.takes(rx);
+    return passes ? Verdict.FORWARD : refuse(ip, rx, destination);
+  }
+  if ((ipv4.fragmentWord(rx.u8, rx.off) & (ipv4.MF | ipv4.OFFSET_MASK)) !== 0) {
     const verdict = acceptFragment(ip, rx);
     if (verdict !== Verdict.DELIVER) return verdict;
   }
@@ -77,21 +83,24 @@ export function describe(rx: Rx, header: number): void {
   rx.dst3 = ipv4.dst(u8, off);
 }
 
-/** RFC 1122 §3.2.1.3: silently discard what is not for us or cannot come from where it says. */
-function checkAddresses(ip: IpLayer, rx: Rx): Drop {
+/** RFC 1122 §3.2.1.3: silently discard what cannot come from where it says. */
+function checkSource(ip: IpLayer, rx: Rx): Drop {
   const srcTop = rx.src3 >>> 24;
-  const dstTop = rx.dst3 >>> 24;
-  const loopback = (rx.flags & RxFlag.LOOPBACK) !== 0;
   // 0/8, 224/4 and 240/4 are nobody's source; 127/8 nobody's outside a host.
   // A switch asks for groups from 0.0.0.0 (RFC 4541 §2.1.1).
   const proxy = rx.src3 === 0 && rx.protocol === ipv4.Proto.IGMP;
   if ((srcTop === 0 && !proxy) || srcTop >= 224) return Drop.IP_INVALID_SOURCE;
-  if (!loopback) {
-    if (srcTop === 127) return Drop.IP_INVALID_SOURCE;
-    if (dstTop === 127) return Drop.IP_INADDRERRORS;
-    // Our own address from a device (Land), and a source that is a broadcast address of ours.
-    if (ip.addresses.kindOf(0, 0, V4_MAPPED, rx.src3) !== NOT_OURS) return Drop.IP_INVALID_SOURCE;
-  }
+  if ((rx.flags & RxFlag.LOOPBACK) !== 0) return Drop.NONE;
+  if (srcTop === 127) return Drop.IP_INVALID_SOURCE;
+  // Our own address from a device (Land), and a source that is a broadcast address of ours.
+  const own = ip.addresses.kindOf(0, 0, V4_MAPPED, rx.src3) !== NOT_OURS;
+  return own ? Drop.IP_INVALID_SOURCE : Drop.NONE;
+}
+
+/** RFC 1122 §3.2.1.3: silently discard what is not for us. OTHERHOST: a router may take it. */
+function checkDestination(ip: IpLayer, rx: Rx): Drop {
+  const dstTop = rx.dst3 >>> 24;
+  if (dstTop === 127 && (rx.flags & RxFlag.LOOPBACK) === 0) return Drop.IP_INADDRERRORS;
   const kind = ip.addresses.kindOf(0, 0, V4_MAPPED, rx.dst3);
   if (kind === NOT_OURS) return dstTop === 0 ? Drop.IP_INADDRERRORS : Drop.OTHERHOST;
   const query = rx.protocol === ipv4.Proto.IGMP;
@@ -102,7 +111,7 @@ function checkAddresses(ip: IpLayer, rx: Rx): Drop {
   return Drop.NONE;
 }
 
-function acceptFragment(ip: IpLayer, rx: Rx): Verdict {
+export function acceptFragment(ip: IpLayer, rx: Rx): Verdict {
   if (rx.gsoSize !== 0) return discard(ip, rx, Drop.BAD_META);
   if (rx.protocol === ipv4.Proto.TCP) {
     const offset = ipv4.fragmentOffset(rx.u8, rx.off);

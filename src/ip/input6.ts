@@ -30,6 +30,9 @@ export function input6(ip: IpLayer, rx: Rx): Verdict {
   describe6(rx);
   const reason = checkAddresses(ip, rx);
   if (reason !== Drop.NONE) {
+    if (reason === Drop.OTHERHOST && ip.router !== null && ip.router.takes(rx)) {
+      return Verdict.FORWARD;
+    }
     count(ip, Ctr.Ip6InAddrErrors);
     return drop(ip, rx, reason);
   }

@@ -23,6 +23,7 @@ import { Idents } from './ident.ts';
 import { Path } from './path.ts';
 import { PathMtu } from './pmtu.ts';
 import { Reassembly, SCRATCH } from './reassembly.ts';
+import type { Router } from './router.ts';
 import { Routes } from './routes.ts';
 
 /** Knobs of this layer; values, units and sources in stack/config.ts. */
@@ -64,6 +65,8 @@ export const Verdict = {
   DONE: 1,
   /** An ICMP error for a transport stands in `ip.icmpError`. */
   ERROR: 2,
+  /** Not for us, and this stack is a router. */
+  FORWARD: 3,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -116,6 +119,10 @@ export class IpLayer {
   ids = 0;
   /** Other stacks with the same addresses; null: this one is alone. */
   elsewhere: Elsewhere | null = null;
+  /** What is done with packets for others; null: this stack is a host and forwards nothing. */
+  router: Router | null = null;
+  /** Packets wait in links whose octets do not lie in the arena. */
+  passed = false;
   /** Sum of the slab's octets as 16-bit words, unfolded; the addon's when there is one. */
   readonly sum: (off: number, len: number, initial: number) => number;
 
@@ -179,7 +186,8 @@ export function count(ip: IpLayer, counter: number, n = 1): void {
 
 /** Sends what every link has queued; afterwards headers and payload pieces may be reused. */
 export function flushLinks(ip: IpLayer): void {
-  if (ip.arena.used === 0) return;
+  if (ip.arena.used === 0 && !ip.passed) return;
+  ip.passed = false;
   for (let i = 0; i < ip.links.length; i++) {
     const link = ip.links[i];
     if (link !== null && link !== undefined) link.flush();

@@ -84,6 +84,7 @@ export function send(ip: IpLayer, path: Path, l4Len: number): Code {
   if (tx.family === 6) {
     writeHeader6(ip, l4Len);
     count(ip, OUT6_REQUESTS);
+    if (ip.router !== null && !ip.router.askOut(path.linkId)) return Code.EPERM;
     if (total <= path.mtu || tx.gsoSize !== 0) return transmit(ip, path.linkId);
     if ((tx.flags & TxFlag.DF) !== 0) return refuse(ip, Code.EMSGSIZE);
     return fragment6(ip, path, l4Len);
@@ -96,6 +97,7 @@ export function send(ip: IpLayer, path: Path, l4Len: number): Code {
     count(ip, path.dstKind === DstKind.BROADCAST ? OUT_BCAST : OUT_MCAST);
   }
   writeHeader4(ip, total);
+  if (ip.router !== null && !ip.router.askOut(path.linkId)) return Code.EPERM;
   if (total <= path.mtu || tx.gsoSize !== 0) return transmit(ip, path.linkId);
   if ((tx.flags & TxFlag.DF) !== 0) return refuse(ip, Code.EMSGSIZE);
   return fragment(ip, path, l4Len);

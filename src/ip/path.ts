@@ -1,7 +1,7 @@
 // A path: where packets to one destination go. Owners keep it and ask again when the epoch moved.
 // @hot
 
-import { DstKind, type Rx } from '../base/rx.ts';
+import { DstKind, type Rx, RxFlag } from '../base/rx.ts';
 import type { Address } from '../wire/address.ts';
 import type { Neighbor } from './neighbor.ts';
 
@@ -38,7 +38,7 @@ export class Path {
 
 /**
  * Back to the sender of `rx`, from the address that it has addressed (RFC 1122 §3.2.2, §3.3.4.2,
- * RFC 4443 §2.2); where that is a group, from one of ours.
+ * RFC 4443 §2.2); where that is a group or another host, from one of ours.
  */
 export function turnBack(path: Path, rx: Rx): void {
   path.dst0 = rx.src0;
@@ -46,7 +46,7 @@ export function turnBack(path: Path, rx: Rx): void {
   path.dst2 = rx.src2;
   path.dst3 = rx.src3;
   path.wantLink = -1;
-  path.anySource = rx.dstKind !== DstKind.UNICAST;
+  path.anySource = rx.dstKind !== DstKind.UNICAST || (rx.flags & RxFlag.TRANSIT) !== 0;
   path.src0 = rx.dst0;
   path.src1 = rx.dst1;
   path.src2 = rx.dst2;

@@ -47,6 +47,14 @@ export function addRoutes(stack: Stack, settings: Settings, id: number, link: Li
   }
 }
 
+/** With several links each prefix of ours is reached by its own. */
+export function addOwnRoutes(stack: Stack): void {
+  for (const { linkId, address, length } of stack.ip.addresses.list) {
+    if (linkId === 0) continue;
+    stack.addRoute(network(address, length), length, { link: linkId });
+  }
+}
+
 /** The first host address of an IPv4 prefix that is not `own`; null where there is none. */
 function otherHost(own: Address, length: number): Address | null {
   if (own.family !== 4 || length > 31) return null;

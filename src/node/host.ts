@@ -19,9 +19,9 @@ import { Names } from './dns-names.ts';
 import { Driver, isDeviceLink } from './driver.ts';
 import { errnoError, invalidOption } from './errors.ts';
 import { type Fetch, makeFetch } from './fetch.ts';
-import { openTun } from './fromtuntap.ts';
 import { Ground } from './ground.ts';
-import { addRoutes, configureKernel } from './host-setup.ts';
+import { closeAll, joinLink, makeLink, openLink } from './host-links.ts';
+import { addOwnRoutes } from './host-setup.ts';
 import { type HttpModule, type HttpsModule, makeHttp, makeHttps } from './http.ts';
 import { makeNet, type NetModule } from './net.ts';
 import { type HostOptions, readOptions, type Settings } from './options.ts';
@@ -36,7 +36,7 @@ import {
 } from './queues.ts';
 import { SystemRandom } from './random.ts';
 import { spawnWorker } from './spawn.ts';
-import { type DeviceInfo, TunLink } from './tun.ts';
+import type { DeviceInfo } from './tun.ts';
 
 /** Octets for packets on loopback: what a connection with full windows has in flight. */
 const LOOPBACK_OCTETS = 8 << 20;
@@ -44,9 +44,9 @@ const LOOPBACK_OCTETS = 8 << 20;
 const LOOPBACK_HOPS = 2;
 /** Octets of the slab for transmit headers and reassembly. Untouched pages cost nothing. */
 const STACK_OCTETS = 8 << 20;
+/** What a further link takes of the slab besides: its super-segments' headers. */
+const LINK_OCTETS = 1 << 20;
 const DEFAULT_DEADLINE_MS = 1000;
-/** Longer than a peer on this machine takes for a small answer (docs/performance.md). */
-const BUSY_POLL_US = 50;
 
 export interface CloseOptions {
   /** Time in ms for connections to end in order; then they are reset. Default 1000. */
@@ -290,7 +290,15 @@ interface Base {
 export async function createHost(options: HostOptions = {}): Promise<Host> {
   const settings = readOptions(options);
   const base = makeBase(settings, settings.queues > 1 ? makeSeat(settings.queues) : null);
-  return finish(settings, base, await openLink(settings, base.slab));
+  const first = await openLink(settings, base.slab);
+  const further: Link[] = [];
+  try {
+    for (const of of settings.links) further.push((await openLink(of, base.slab)) as Link);
+  } catch (error) {
+    closeAll([first, ...further]);
+    throw error;
+  }
+  return finish(settings, base, first, further);
 }
 
 /**
@@ -315,10 +323,6 @@ export function createLocalHost(options: Omit<HostOptions, 'tun'> = {}): Host {
   return finish(settings, base, makeLink(settings.link, base.slab));
 }
 
-function makeLink(link: Settings['link'], slab: Slab): Link | null {
-  return typeof link === 'function' ? link(slab) : link;
-}
-
 function makeBase(settings: Settings, seat: Seat | null): Base {
   const stackConfig = {
     loopbackOctets: LOOPBACK_OCTETS,
@@ -327,7 +331,8 @@ function makeBase(settings: Settings, seat: Seat | null): Base {
   };
   const config = seat === null ? settings.config : splitPorts(settings.config, seat);
   const own = stackConfig.loopbackOctets + STACK_OCTETS + inboxOctets(seat);
-  const slab = new Slab(settings.receiveOctets + own);
+  const further = settings.links.length * (settings.receiveOctets + LINK_OCTETS);
+  const slab = new Slab(settings.receiveOctets + own + further);
   const rxBase = slab.reserve(settings.receiveOctets);
   const clock = settings.clock ?? new SystemClock();
   let driver: Driver | null = null;
@@ -343,40 +348,33 @@ function makeBase(settings: Settings, seat: Seat | null): Base {
   return { stack, driver, slab, rxBase, seat, queues: null };
 }
 
-function finish(settings: Settings, base: Base, link: Link | null): Host {
+function finish(
+  settings: Settings,
+  base: Base,
+  link: Link | null,
+  further: readonly Link[] = [],
+): Host {
   const { stack, driver, slab, rxBase, seat } = base;
+  // The first queue's thread sets the device up.
+  const isFirstSeat = (seat?.index ?? 0) === 0;
   try {
-    if (settings.mtu !== null && link !== null && !(link instanceof TunLink)) {
-      link.mtu = settings.mtu;
-    }
-    // The first queue's thread sets the device up.
-    if (link instanceof TunLink && (seat?.index ?? 0) === 0) configureKernel(link, settings);
-    const id = link === null ? 0 : stack.addLink(link);
-    for (const a of settings.addresses) {
-      const own = a.all ? { own: 'all' as const } : {};
-      stack.addAddress(id, a.address.toString(), a.length, own);
-    }
-    addRoutes(stack, settings, id, link);
+    const id = joinLink(settings, stack, link, isFirstSeat);
     if (seat !== null) {
       base.queues = new Queues(seat, stack, id);
       stack.ip.elsewhere = base.queues;
       driver.attachSource(base.queues, id, slab);
     }
     if (link !== null) driver.attach(link, id, slab, rxBase, settings.receiveOctets);
+    further.forEach((more, i) => {
+      const moreId = joinLink(settings.links[i] as Settings, stack, more, true);
+      const region = slab.reserve(settings.receiveOctets);
+      driver.attach(more, moreId, slab, region, settings.receiveOctets);
+    });
+    if (further.length > 0) addOwnRoutes(stack);
   } catch (error) {
-    if (link !== null && isDeviceLink(link)) link.close();
+    closeAll([link, ...further]);
     throw error;
   }
   const device = link !== null && isDeviceLink(link) ? link.device : null;
   return new Host(base, settings, device);
-}
-
-async function openLink(settings: Settings, slab: Slab): Promise<Link | null> {
-  const { tun, link } = settings;
-  if (tun !== null) {
-    const { name, driver, netns, fd, busyPollUs = BUSY_POLL_US } = tun;
-    const multiQueue = settings.queues > 1;
-    return openTun({ name, driver, netns, fd, busyPollUs, multiQueue });
-  }
-  return makeLink(link, slab);
 }

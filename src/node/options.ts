@@ -49,11 +49,24 @@ export interface HostOptions {
   /** Name servers and how they are asked. Without it names are literals and localhost. */
   dns?: DnsOptions;
   limits?: HostLimits;
+  /**
+   * Further links, each with the addresses and routes of its own; their ids are 2, 3, …. With
+   * `forwarding` the host is a router between all of them (docs/forwarding.md).
+   */
+  links?: FurtherLink[];
+  /** Packets for others are passed on; default false. */
+  forwarding?: boolean;
   /** Queues of the device, 1 to 16: this thread serves one, workers the others (`spawn`). */
   queues?: number;
   /** Knobs of the stack (stack/config.ts). */
   config?: ConfigOverrides;
 }
+
+/** As the options of the same names of `createHost`; without `routes` its own prefixes alone. */
+export type FurtherLink = Pick<
+  HostOptions,
+  'tun' | 'link' | 'addresses' | 'peer' | 'routes' | 'mtu'
+>;
 
 export interface HostLimits {
   /** Octets of the slab for received packets; default 8 MiB with a device, 1 MiB without. */
@@ -93,6 +106,8 @@ export interface Settings {
   lingerMs: number;
   queues: number;
   config: ConfigOverrides;
+  /** Settings of each further link. */
+  links: Settings[];
 }
 
 const KNOWN = new Set<string>([
@@ -108,6 +123,8 @@ const KNOWN = new Set<string>([
   'dns',
   'limits',
   'queues',
+  'links',
+  'forwarding',
   'config',
 ]);
 const MIB = 1 << 20;
@@ -155,8 +172,39 @@ export function readOptions(options: HostOptions = {}): Settings {
     receiveOctets: Math.max(receive, MIB),
     lingerMs: positive('limits.lingerMs', limits.lingerMs, 5000),
     queues: readQueues(options.queues, tun),
-    config: options.config ?? {},
+    config: readConfig(options),
+    links: readLinks(options.links, tun !== null || link !== null),
   };
+}
+
+/** A host with 16 links is a switch. */
+const MOST_LINKS = 15;
+
+function readLinks(links: unknown, isFirst: boolean): Settings[] {
+  if (links === undefined) return [];
+  if (!Array.isArray(links) || links.length > MOST_LINKS) {
+    throw invalidOption('links', `must be an array of at most ${MOST_LINKS} links`, links);
+  }
+  if (!isFirst)
+    throw invalidOption('links', 'are further ones: `tun` or `link` is the first', links);
+  return links.map((given: FurtherLink, i) => {
+    const { tun, link, addresses, peer, routes, mtu } = given ?? {};
+    if (tun === undefined && link === undefined) {
+      throw invalidOption(`links[${i}]`, 'must have a `tun` or a `link`', given);
+    }
+    // What exactOptionalPropertyTypes wants: absent is not undefined.
+    const options = { tun, link, addresses, peer, routes: routes ?? [], mtu } as HostOptions;
+    return readOptions(options);
+  });
+}
+
+function readConfig(options: HostOptions): ConfigOverrides {
+  const { config = {}, forwarding } = options;
+  if (forwarding === undefined) return config;
+  if (typeof forwarding !== 'boolean') {
+    throw invalidOption('forwarding', 'must be a boolean', forwarding);
+  }
+  return { ...config, forward: { ...config.forward, forwarding } };
 }
 
 function optionNamed(options: object, key: string): unknown {

@@ -1,6 +1,7 @@
 // Every knob: default, unit, source. A layer declares the ones that it needs; here are their
 // values.
 
+import type { TrackConfig } from '../forward/conntrack.ts';
 import type { IpConfig } from '../ip/ip.ts';
 import { cubic } from '../tcp/congestion/cubic.ts';
 import type { TcpConfig } from '../tcp/tcp.ts';
@@ -18,11 +19,17 @@ export interface StackConfig {
   memoryOctets: number;
 }
 
+export interface ForwardConfig extends TrackConfig {
+  /** Packets for others are forwarded, on links without a word of their own. */
+  forwarding: boolean;
+}
+
 export interface Config {
   ip: IpConfig;
   udp: UdpConfig;
   tcp: TcpConfig;
   stack: StackConfig;
+  forward: ForwardConfig;
 }
 
 /** Partial overrides by layer. */
@@ -31,6 +38,7 @@ export interface ConfigOverrides {
   udp?: Partial<UdpConfig>;
   tcp?: Partial<TcpConfig>;
   stack?: Partial<StackConfig>;
+  forward?: Partial<ForwardConfig>;
 }
 
 const IP: IpConfig = {
@@ -144,6 +152,17 @@ const STACK: StackConfig = {
   memoryOctets: 512 << 20, // the counterpart of Linux's tcp_mem and udp_mem
 };
 
+const FORWARD: ForwardConfig = {
+  forwarding: false, // RFC 1812 §2.2.8.1, Linux ip_forward: a host unless told otherwise
+  trackMax: 65_536, // connections; Linux nf_conntrack_max on a machine of this size
+  tcpEstablishedMs: 432_000_000, // Linux nf_conntrack_tcp_timeout_established; RFC 5382: 2 h 4 min
+  tcpTransitoryMs: 240_000, // opening and closing; RFC 5382 REQ-5
+  tcpCloseMs: 240_000, // after a reset; RFC 7857 §2.2
+  udpMs: 120_000, // not answered; RFC 4787 REQ-5: at least 2 minutes
+  udpStreamMs: 300_000, // answered; RFC 4787 REQ-5: 5 minutes or more
+  icmpMs: 60_000, // a query's mapping; RFC 5508 REQ-2
+};
+
 /** The defaults with a caller's overrides. */
 export function configure(overrides: ConfigOverrides = {}): Config {
   return {
@@ -151,5 +170,6 @@ export function configure(overrides: ConfigOverrides = {}): Config {
     udp: { ...UDP, ...overrides.udp },
     tcp: { ...TCP, ...overrides.tcp },
     stack: { ...STACK, ...overrides.stack },
+    forward: { ...FORWARD, ...overrides.forward },
   };
 }

@@ -5,9 +5,10 @@
 import { Code, CodeError } from '../base/code.ts';
 import { Counters, Ctr } from '../base/counters.ts';
 import { Drop } from '../base/drop.ts';
-import type { Random } from '../base/random.ts';
 import { RxFlag } from '../base/rx.ts';
 import { Slab } from '../base/slab.ts';
+import { forward } from '../forward/forward.ts';
+import type { Filter } from '../forward/packet-view.ts';
 import * as configureIp from '../ip/configure.ts';
 import { drainEchoes } from '../ip/echo.ts';
 import { notePort } from '../ip/ether.ts';
@@ -41,7 +42,9 @@ import { error as udpIcmpError, input as udpInput } from '../udp/input.ts';
 import { UdpLayer } from '../udp/udp.ts';
 import { type Prefix, parsePrefix } from '../wire/address.ts';
 import * as checksum from '../wire/checksum.ts';
-import { type Config, type ConfigOverrides, configure } from './config.ts';
+import { type Config, configure } from './config.ts';
+import type { RouteOptions, StackOptions } from './options.ts';
+import { Routing } from './routing.ts';
 import {
   type End,
   type FlowRow,
@@ -53,27 +56,7 @@ import {
   sockets,
 } from './snapshot.ts';
 
-export interface StackOptions {
-  /** Memory for packets; a stack makes 8 MiB of its own when there is none. */
-  slab?: Slab | undefined;
-  random: Random;
-  /** Monotonic µs. */
-  nowUs?: number | undefined;
-  config?: ConfigOverrides | undefined;
-  /** Called once when a call on a handle has made work: answer with `advance` and `drain`. */
-  onWork?: (() => void) | undefined;
-  /** Sum of the slab's octets, as wire/checksum.ts `sum`: the addon's when there is one. */
-  sum?: ((off: number, len: number, initial: number) => number) | undefined;
-}
-
-export interface RouteOptions {
-  link: number;
-  gateway?: string;
-  /** Lower is better; default 0. */
-  metric?: number;
-  /** Largest packet in octets; default: the link's. */
-  mtu?: number;
-}
+export type { RouteOptions, StackOptions } from './options.ts';
 
 const DEFAULT_SLAB = 8 << 20;
 
@@ -85,6 +68,8 @@ export class Stack {
   readonly udpLayer: UdpLayer;
   readonly tcp: TcpLayer;
   readonly loopback: Loopback;
+  /** What this stack does as a router. */
+  readonly routing: Routing;
   onWork: () => void;
   #asked = false;
   #draining = false;
@@ -107,6 +92,7 @@ export class Stack {
     const { loopbackOctets, loopbackPackets } = this.config.stack;
     this.loopback = new Loopback(this.slab, loopbackOctets, loopbackPackets);
     this.ip.links.push(this.loopback);
+    this.routing = new Routing(this);
     this.advance(o.nowUs ?? 0);
   }
 
@@ -153,6 +139,7 @@ export class Stack {
     tcpTimers.advance(this.tcp);
     udpDrain.advance(this.udpLayer);
     ipTimers.advance(ip);
+    this.routing.advance();
   }
 
   /**
@@ -199,7 +186,7 @@ export class Stack {
       tcpTimers.nextDeadline(this.tcp),
       udpDrain.nextDeadline(this.udpLayer),
     );
-    return Math.min(transports, ipTimers.nextDeadline(this.ip));
+    return Math.min(transports, ipTimers.nextDeadline(this.ip), this.routing.nextDeadline());
   }
 
   #drainUdp(): boolean {
@@ -242,7 +229,9 @@ export class Stack {
     }
     const version = (rx.u8[rx.off] as number) >> 4;
     const verdict = version === 6 ? input6(ip, rx) : input4(ip, rx);
+    if (verdict === Verdict.FORWARD) forward(this.routing.forwarding, rx);
     if (verdict !== Verdict.DELIVER) return;
+    if (ip.router !== null && !this.routing.forwarding.askIn(rx)) return;
     // The only place where the layers meet.
     switch (rx.protocol) {
       case 6:
@@ -340,6 +329,16 @@ export class Stack {
     const prefix = parsePrefix(`${address}/${length}`);
     if (prefix === null) throw new CodeError(Code.EINVAL, 'address', `${address}/${length}`);
     return prefix;
+  }
+
+  // --- a router (docs/forwarding.md) ------------------------------------------------------------
+
+  /** Who is asked about each packet; null: nobody. */
+  get filter(): Filter | null {
+    return this.routing.filter;
+  }
+  set filter(filter: Filter | null) {
+    this.routing.setFilter(filter);
   }
 
   // --- sockets ----------------------------------------------------------------------------------
