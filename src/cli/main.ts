@@ -7,6 +7,7 @@ import { addrCommand } from './addr.ts';
 import { benchCommand, benchLoadCommand } from './bench/command.ts';
 import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
+import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand } from './inspect.ts';
 import { iperf3Command } from './iperf3.ts';
@@ -45,6 +46,7 @@ function program(): Command {
   commands.push(ssCommand(), nstatCommand(), inspectCommand(), labCommand(), portsCommand());
   commands.push(pingCommand(), ncCommand());
   commands.push(tracerouteCommand(), tracepathCommand());
+  commands.push(captureCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down

@@ -23,7 +23,11 @@ const OUT_DISCARDS = Ctr.IpOutDiscards;
 /** Hands `ip.tx` to a link. 0, or ENOBUFS: the link has no room, and the packet is gone. */
 export function handOver(ip: IpLayer, link: Link): Code {
   const values = ip.counters.values;
-  if (link.transmit(ip.tx)) {
+  const tap = ip.tap;
+  if (tap !== null) tap.leaving(ip.links.indexOf(link), ip.tx);
+  const taken = link.transmit(ip.tx);
+  if (tap !== null) tap.left(taken);
+  if (taken) {
     values[TX_PACKETS] = (values[TX_PACKETS] as number) + 1;
     return Code.NONE;
   }

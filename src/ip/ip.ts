@@ -8,6 +8,7 @@ import { MemoryBudget } from '../base/memory.ts';
 import type { Random } from '../base/random.ts';
 import { Rx } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
+import type { PacketTap } from '../base/tap.ts';
 import { HEADROOM, Tx, TxArena } from '../base/tx.ts';
 import type { Watch } from '../base/watch.ts';
 import type { Link } from '../link/link.ts';
@@ -113,6 +114,8 @@ export class IpLayer {
   onDrop: DropListener | null = null;
   /** Who looks at the work; null: nobody. */
   watch: Watch | null = null;
+  /** Who captures packets; null: nobody. */
+  tap: PacketTap | null = null;
   /** The last packet that was discarded for each reason. */
   readonly examples = new DropExamples();
   /** Numbers of sockets given out so far, those of every protocol. */
@@ -170,6 +173,7 @@ export function drop(ip: IpLayer, rx: Rx, reason: Drop): typeof Verdict.DONE {
   ip.examples.keep(reason, rx, ip.nowUs);
   if (ip.onDrop !== null) ip.onDrop(reason, rx);
   if (ip.watch !== null) ip.watch.dropped(reason, rx);
+  if (ip.tap !== null) ip.tap.discarded(reason);
   return Verdict.DONE;
 }
 

@@ -111,7 +111,12 @@ function sendFrame(ip: IpLayer, port: EtherPort, off: number, len: number, to: T
   tx.l4 = tx.family === 6 ? ipv6.HEADER : 0;
   putHeader(ip, port, tx, to.high, to.low);
   if (tx.family !== 6) ip.slab.view.setUint16(off - 2, ethernet.EtherType.ARP);
-  if (ip.links[port.linkId]?.transmit(tx) === true) count(ip, Ctr.PortsideTxPackets);
+  // ARP is no IP packet: captures leave it out
+  const tap = tx.family === 6 ? ip.tap : null;
+  if (tap !== null) tap.leaving(port.linkId, tx);
+  const taken = ip.links[port.linkId]?.transmit(tx) === true;
+  if (tap !== null) tap.left(taken);
+  if (taken) count(ip, Ctr.PortsideTxPackets);
 }
 
 // --- ARP ----------------------------------------------------------------------------------------

@@ -17,7 +17,11 @@ export type Direction = (typeof Direction)[keyof typeof Direction];
 
 const BLOCK_SHB = 0x0a0d0d0a;
 const BLOCK_IDB = 1;
+const BLOCK_ISB = 5;
 const BLOCK_EPB = 6;
+const BLOCK_DSB = 10;
+/** RFC draft pcapng §4.7: a TLS key log, as NSS writes it. */
+const TLS_KEY_LOG = 0x544c534b;
 const LINKTYPE_RAW = 101;
 const OPT_END = 0;
 const OPT_COMMENT = 1;
@@ -26,6 +30,8 @@ const IF_NAME = 2;
 const IF_DESCRIPTION = 3;
 const IF_TSRESOL = 9;
 const EPB_FLAGS = 2;
+const ISB_IFRECV = 4;
+const ISB_IFDROP = 5;
 
 function padded(n: number): number {
   return (n + 3) & ~3;
@@ -128,14 +134,8 @@ export class PcapngWriter {
   ): void {
     const fixed = new Uint8Array(20);
     const view = new DataView(fixed.buffer);
-    // 64-bit nanoseconds in two halves: the products stay below 2^53.
-    const us = this.#epochUs + timeUs;
-    const whole = Math.floor(us);
-    const low = (whole % 0x1_0000_0000) * 1000 + Math.floor((us - whole) * 1000);
-    const high = Math.floor(whole / 0x1_0000_0000) * 1000 + Math.floor(low / 0x1_0000_0000);
     view.setUint32(0, iface, true);
-    view.setUint32(4, high >>> 0, true);
-    view.setUint32(8, low % 0x1_0000_0000, true);
+    this.#time(view, timeUs);
     const kept = octets.length > this.#snapLen ? octets.subarray(0, this.#snapLen) : octets;
     view.setUint32(12, kept.length, true);
     view.setUint32(16, octets.length, true);
@@ -145,10 +145,51 @@ export class PcapngWriter {
     this.packets++;
   }
 
+  /** Lines of a TLS key log (SSLKEYLOGFILE's format): whoever has the file can read the traffic. */
+  secrets(lines: string): void {
+    const data = utf8(lines);
+    const fixed = new Uint8Array(8);
+    const view = new DataView(fixed.buffer);
+    view.setUint32(0, TLS_KEY_LOG, true);
+    view.setUint32(4, data.length, true);
+    this.#emit(block(BLOCK_DSB, fixed, data, []));
+  }
+
+  /** How many packets an interface has had, and how many are not here because nobody read. */
+  statistics(iface: number, timeUs: number, received: number, dropped: number): void {
+    const fixed = new Uint8Array(12);
+    const view = new DataView(fixed.buffer);
+    view.setUint32(0, iface, true);
+    this.#time(view, timeUs);
+    const options = [
+      { code: ISB_IFRECV, value: u64(received) },
+      { code: ISB_IFDROP, value: u64(dropped) },
+    ];
+    this.#emit(block(BLOCK_ISB, fixed, new Uint8Array(0), options));
+  }
+
+  /** 64-bit nanoseconds in two halves, at 4 and 8: the products stay below 2^53. */
+  #time(view: DataView, timeUs: number): void {
+    const us = this.#epochUs + timeUs;
+    const whole = Math.floor(us);
+    const low = (whole % 0x1_0000_0000) * 1000 + Math.floor((us - whole) * 1000);
+    const high = Math.floor(whole / 0x1_0000_0000) * 1000 + Math.floor(low / 0x1_0000_0000);
+    view.setUint32(4, high >>> 0, true);
+    view.setUint32(8, low % 0x1_0000_0000, true);
+  }
+
   #emit(chunk: Uint8Array): void {
     this.octets += chunk.length;
     this.#sink(chunk);
   }
+}
+
+function u64(n: number): Uint8Array {
+  const out = new Uint8Array(8);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, n % 0x1_0000_0000, true);
+  view.setUint32(4, Math.floor(n / 0x1_0000_0000), true);
+  return out;
 }
 
 export interface CaptureOptions {

@@ -13,13 +13,20 @@ import {
   pathRows,
 } from '../stack/detail.ts';
 import type { Stack } from '../stack/stack.ts';
-import { type Answers, controlError, numberOf, type Request, Switch } from './control-verb.ts';
+import {
+  type Answers,
+  type ControlGround,
+  controlError,
+  numberOf,
+  type Request,
+  Switch,
+} from './control-verb.ts';
 
 /** Lines of a watch in a second, and events of one line. */
 const MOST_HZ = 10;
 const MOST_IN_LINE = 16_384;
 
-export function eventAnswers(stack: Stack): Answers {
+export function eventAnswers({ stack, nowUs }: ControlGround): Answers {
   return {
     inspect: () => inspectStack(stack),
     detail: (request) => {
@@ -32,7 +39,7 @@ export function eventAnswers(stack: Stack): Answers {
     fragments: () => fragmentRows(stack),
     paths: () => pathRows(stack),
     metrics: () => metricsText(stack),
-    watch: (request) => watch(stack, request),
+    watch: (request) => watch(stack, nowUs(), request),
   };
 }
 
@@ -47,13 +54,13 @@ function kindsOf(request: Request): number | undefined {
 }
 
 /** `{ kinds?, sk?, hz?, capacity? }`: from here on lines `{ at, lost, events }`. */
-function watch(stack: Stack, request: Request): Switch {
+function watch(stack: Stack, nowUs: number, request: Request): Switch {
   const hz = numberOf(request, 'hz', [1, MOST_HZ], MOST_HZ);
   const capacity = numberOf(request, 'capacity', [64, 1 << 20], 1 << 14);
   const id = numberOf(request, 'sk', [0, 2 ** 31 - 1], 0);
   const kinds = kindsOf(request);
   const events = subscribe(stack, { kinds, id, capacity });
-  const done = { nowUs: stack.ip.nowUs, epochUs: Date.now() * 1000 - stack.ip.nowUs };
+  const done = { nowUs, epochUs: Date.now() * 1000 - nowUs };
   return new Switch(done, (socket) => stream(stack, socket, events, 1000 / hz));
 }
 

@@ -19,6 +19,8 @@ export interface ControlGround {
   readonly net: NetModule;
   readonly dns: DnsModule;
   readonly link: DeviceLink | null;
+  /** The host's clock: the stack's own stands still between turns. */
+  readonly nowUs: () => number;
   /** Verbs of the program's own. */
   readonly more: Answers;
 }

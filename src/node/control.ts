@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { briefRows } from '../inspect/brief.ts';
 import { connectionOf } from '../stack/send-map.ts';
+import { captureAnswers } from './control-capture.ts';
 import { eventAnswers } from './control-events.ts';
 import { socketAnswers } from './control-sockets.ts';
 import { tableAnswers } from './control-tables.ts';
@@ -68,7 +69,8 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
   const { stack } = ground;
   return {
     ...tableAnswers(ground),
-    ...eventAnswers(stack),
+    ...eventAnswers(ground),
+    ...captureAnswers(ground),
     ...socketAnswers(ground),
     ...ground.more,
     host: () => words,

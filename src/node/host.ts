@@ -158,7 +158,8 @@ export class Host extends EventEmitter {
       offloads: this.device?.offloads ?? [],
     };
     const { stack, net, dns } = this;
-    const ground = { stack, net, dns, link: this.#driver.device, more };
+    const nowUs = (): number => this.#clock.nowUs();
+    const ground = { stack, net, dns, link: this.#driver.device, nowUs, more };
     const control = await openControl(ground, words, path);
     if (this.closed) control.close();
     else this.#control = control;

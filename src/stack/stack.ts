@@ -114,12 +114,15 @@ export class Stack {
     rx.gsoSize = gso >>> 8;
     const values = this.counters.values;
     values[Ctr.PortsideRxPackets] = (values[Ctr.PortsideRxPackets] as number) + 1;
+    const tap = ip.tap;
+    if (tap !== null) tap.arrived(rx);
     try {
       this.#walk();
     } catch {
       values[Ctr.PortsideExceptions] = (values[Ctr.PortsideExceptions] as number) + 1;
       drop(ip, rx, Drop.INTERNAL);
     }
+    if (tap !== null) tap.judged();
   }
 
   /**
