@@ -28,7 +28,14 @@ export interface Binding {
   readonly newest?: boolean;
   /** The protocol's number for the holder: a listener or endpoint slot. */
   readonly slot: number;
+  /** Bound to this link alone (SO_BINDTODEVICE): hears what comes by it. Without: by every link. */
+  readonly link?: number | undefined;
 }
+
+/** A lookup that does not say by which link it came. */
+const NO_LINK = -1;
+/** Above the ranks of addresses: of two equally good ones, the one that is bound to the link. */
+const RANKS = 2;
 
 export class Ports {
   readonly #byPort = new Map<number, Binding[]>();
@@ -38,6 +45,8 @@ export class Ports {
   readonly #refusedAt = new Map<number, number>();
   /** Hash of the flow that `find` is about: set it before, where sharers are possible. */
   spread = 0;
+  /** The link by which came what `find` is about: set it before each; -1 = no matter. */
+  link = NO_LINK;
   #turn = 0;
 
   get size(): number {
@@ -106,7 +115,7 @@ export class Ports {
     let bestRank = 0;
     let ties = 0;
     for (let i = 0; i < held.length; i++) {
-      const rank = matches(held[i] as Binding, a, b, c, d);
+      const rank = score(held[i] as Binding, this.link, matches(held[i] as Binding, a, b, c, d));
       if (rank > bestRank) {
         bestRank = rank;
         best = i;
@@ -118,7 +127,10 @@ export class Ports {
     const newest = (held[best] as Binding).newest === true;
     let skip = newest ? ties - 1 : (this.spread >>> 0) % ties;
     for (let i = best; i < held.length; i++) {
-      if (matches(held[i] as Binding, a, b, c, d) !== bestRank) continue;
+      if (
+        score(held[i] as Binding, this.link, matches(held[i] as Binding, a, b, c, d)) !== bestRank
+      )
+        continue;
       if (skip-- === 0) return (held[i] as Binding).slot;
     }
     return (held[best] as Binding).slot;
@@ -127,8 +139,9 @@ export class Ports {
   /** Slots of all that answer equally well for a local address and port, in order of binding. */
   sharers(port: number, a: number, b: number, c: number, d: number): number[] {
     const held = this.bindings(port);
-    const best = Math.max(0, ...held.map((x) => matches(x, a, b, c, d)));
-    return held.filter((x) => best > 0 && matches(x, a, b, c, d) === best).map((x) => x.slot);
+    const scores = held.map((x) => score(x, this.link, matches(x, a, b, c, d)));
+    const best = Math.max(0, ...scores);
+    return held.filter((_x, i) => best > 0 && scores[i] === best).map((x) => x.slot);
   }
 
   /** Whether a binding for this local address and port would be refused. */
@@ -168,6 +181,18 @@ function isAny(x: Binding): boolean {
   return (x.a | x.b | x.d) === 0 && (x.c === 0 || x.c === V4_MAPPED);
 }
 
+/** Bound to a link, or to none. */
+function linkOf(x: Binding): number {
+  return x.link ?? NO_LINK;
+}
+
+/** How well a binding that matches with `rank` answers for what came by `link`; 0: not at all. */
+function score(x: Binding, link: number, rank: number): number {
+  const own = linkOf(x);
+  if (own !== NO_LINK && link !== NO_LINK && own !== link) return 0;
+  return rank === 0 ? 0 : rank * RANKS + (own === NO_LINK ? 0 : 1);
+}
+
 /** 3 exact, 2 wildcard of the family, 1 dual-stack wildcard, 0 none. */
 function matches(x: Binding, a: number, b: number, c: number, d: number): number {
   if (x.a === a && x.b === b && x.c === c && x.d === d) return 3;
@@ -180,6 +205,8 @@ function matches(x: Binding, a: number, b: number, c: number, d: number): number
 }
 
 function overlap(x: Binding, y: Binding): boolean {
+  const [one, other] = [linkOf(x), linkOf(y)];
+  if (one !== other && one !== NO_LINK && other !== NO_LINK) return false;
   if (x.a === y.a && x.b === y.b && x.c === y.c && x.d === y.d) return true;
   const anyX = isAny(x);
   const anyY = isAny(y);

@@ -3,7 +3,7 @@
 // out of use (their link is down, their gateway is dead) leave the table but are kept.
 
 import type { Address, Prefix } from '../wire/address.ts';
-import { mappedLength } from '../wire/address.ts';
+import { mappedLength, maskWord } from '../wire/address.ts';
 import { PrefixTable } from './prefix-table.ts';
 
 /** Most routes of one stack. */
@@ -66,6 +66,28 @@ export class Routes {
   /** Index of the route to an address, -1 when there is none. */
   lookup(a: number, b: number, c: number, d: number): number {
     return this.#table.lookup(a, b, c, d);
+  }
+
+  /**
+   * Index of the route to an address by one link, -1 when there is none. Walks all routes: for what
+   * is bound to a link, which asks when its path is made.
+   */
+  lookupOn(linkId: number, a: number, b: number, c: number, d: number): number {
+    let best = -1;
+    let longest = -1;
+    for (let i = 0; i < this.#routes.length; i++) {
+      const route = this.#routes[i];
+      if (route === null || route === undefined) continue;
+      if (!route.usable || route.linkId !== linkId) continue;
+      const length = mappedLength(route.prefix);
+      const isBetter =
+        length > longest || (length === longest && route.metric < this.at(best).metric);
+      if (isBetter && holds(route.prefix, a, b, c, d)) {
+        best = i;
+        longest = length;
+      }
+    }
+    return best;
   }
 
   /**
@@ -169,6 +191,17 @@ export class Routes {
     words[3] = address.d;
     return this.#table.get(mappedLength(route.prefix), words);
   }
+}
+
+function holds(p: Prefix, a: number, b: number, c: number, d: number): boolean {
+  const { address } = p;
+  const length = mappedLength(p);
+  const differ =
+    ((a ^ address.a) & maskWord(length, 0)) |
+    ((b ^ address.b) & maskWord(length, 1)) |
+    ((c ^ address.c) & maskWord(length, 2)) |
+    ((d ^ address.d) & maskWord(length, 3));
+  return differ === 0;
 }
 
 function equal(route: Route, spec: RouteSpec): boolean {

@@ -6,6 +6,7 @@ import { DstKind } from '../base/rx.ts';
 import type { Address } from '../wire/address.ts';
 import {
   isLimitedBroadcast,
+  isLinkLocal,
   isLoopback,
   isMulticast,
   isUnspecified,
@@ -67,7 +68,7 @@ function selectLocal(ip: IpLayer, path: Path): Code {
 function selectRoute(ip: IpLayer, path: Path): Code {
   const inside = isLoopback(path.dst0, path.dst1, path.dst2, path.dst3);
   const wanted = inside ? 0 : path.wantLink;
-  const index = wanted >= 0 ? -1 : ip.routes.lookup(path.dst0, path.dst1, path.dst2, path.dst3);
+  const index = routeOf(ip, path, wanted);
   let source: Address | null = null;
   let mtu = 0;
   if (index >= 0) {
@@ -89,6 +90,14 @@ function selectRoute(ip: IpLayer, path: Path): Code {
     return own && !link.loopback ? Code.EADDRNOTAVAIL : Code.NONE;
   }
   return chooseSource(ip, path, source);
+}
+
+/** Index of the route; with a link that is wanted, the best one by it. -1: what is on the link. */
+function routeOf(ip: IpLayer, path: Path, wanted: number): number {
+  const { dst0, dst1, dst2, dst3 } = path;
+  if (wanted < 0) return ip.routes.lookup(dst0, dst1, dst2, dst3);
+  if (path.dstKind !== DstKind.UNICAST || isLinkLocal(dst0, dst1, dst2, dst3)) return -1;
+  return ip.routes.lookupOn(wanted, dst0, dst1, dst2, dst3);
 }
 
 /** The link by which a group is joined and reached when nobody says another. */

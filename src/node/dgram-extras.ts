@@ -15,6 +15,8 @@ export interface DatagramSocketOptions extends dgram.SocketOptions {
   packetInfo?: boolean;
   /** Shares the port with sockets that say the same; each flow stays with one of them. */
   reusePort?: boolean;
+  /** Bound to this link of the host alone (SO_BINDTODEVICE); an unknown one is ENODEV at `bind`. */
+  link?: string;
 }
 
 /** Beside node:dgram's fields in `rinfo`, with `packetInfo`. */
@@ -73,11 +75,16 @@ export interface Extras {
   readonly family: 4 | 6;
   readonly packetInfo: boolean;
   readonly reusePort: boolean;
+  readonly link: string | undefined;
 }
 
 export function readExtras(type: unknown, family: 4 | 6): Extras {
   const o = (typeof type === 'object' && type !== null ? type : {}) as DatagramSocketOptions;
-  return { family, packetInfo: o.packetInfo === true, reusePort: o.reusePort === true };
+  const { packetInfo, reusePort, link } = o;
+  if (link !== undefined && typeof link !== 'string') {
+    throw invalidType('options.link', 'of type string', link);
+  }
+  return { family, packetInfo: packetInfo === true, reusePort: reusePort === true, link };
 }
 
 /** A datagram of a batch, its arguments checked. */

@@ -76,6 +76,7 @@ export class DgramHandle extends DgramOptions implements UdpHandler, Tenant {
         ipv6Only: (flags & IPV6_ONLY) !== 0,
         reusePort: this.extras.reusePort || (flags & REUSE_PORT) !== 0,
         reuseAddr: (flags & REUSE_ADDR) !== 0,
+        ...(this.extras.link === undefined ? {} : { link: this.extras.link }),
         handler: this,
       });
     } catch (error) {

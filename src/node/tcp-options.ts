@@ -34,6 +34,8 @@ export interface SocketTcpOptions {
   maxPacingRate?: number;
   /** RFC 3168: `'off'`, `'ask'` (on our SYNs too) or `'accept'` (when the peer asks). */
   ecn?: 'off' | 'ask' | 'accept';
+  /** Bound to this link of the host alone (SO_BINDTODEVICE): `'portside1'`; unknown: ENODEV. */
+  link?: string;
   /** RFC 7413 (clients): what is written before 'connect' may ride on the SYN. */
   fastOpen?: boolean;
 }
@@ -99,7 +101,7 @@ const NUMBERS: [keyof SocketTcpOptions, keyof TcpOptions, number, number][] = [
   ['maxSegment', 'maxSegment', 88, 65_495],
 ];
 const MODES = Object.keys(ECN_MODES).join(', ');
-const OTHERS = new Set(['congestion', 'maxPacingRate', 'fastOpen', 'ecn']);
+const OTHERS = new Set(['congestion', 'maxPacingRate', 'fastOpen', 'ecn', 'link']);
 
 /** The core's options; throws Node's errors for what is unknown or out of range. */
 export function readTcpOptions(given: unknown): TcpOptions {
@@ -123,6 +125,10 @@ export function readTcpOptions(given: unknown): TcpOptions {
       throw invalidValue('options.tcp.ecn', o.ecn, `must be one of ${MODES}`);
     }
     out['ecn'] = o.ecn;
+  }
+  if (o.link !== undefined) {
+    if (typeof o.link !== 'string') throw invalidType('options.tcp.link', 'of type string', o.link);
+    out['link'] = o.link;
   }
   return out as TcpOptions;
 }

@@ -3,6 +3,7 @@
 import type { Controller } from '../tcp/congestion/controller.ts';
 import { EcnMode } from '../tcp/ecn.ts';
 import type { Tcb } from '../tcp/tcb.ts';
+import type { LinkName } from './bound-link.ts';
 
 /** `off`: neither asks nor agrees; `ask`: on our SYNs too; `accept`: when the peer asks. */
 export const ECN_MODES = { off: EcnMode.OFF, ask: EcnMode.ASK, accept: EcnMode.ACCEPT } as const;
@@ -29,6 +30,8 @@ export interface TcpOptions {
   controller?: Controller | undefined;
   /** Explicit congestion notification (RFC 3168); the stack's knob otherwise. */
   ecn?: keyof typeof ECN_MODES | undefined;
+  /** Bound to this link alone, by name or id (SO_BINDTODEVICE). */
+  link?: LinkName | undefined;
 }
 
 export function applyOptions(t: Tcb, o: TcpOptions): void {

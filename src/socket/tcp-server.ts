@@ -8,6 +8,7 @@ import { Ready, type Tcb } from '../tcp/tcb.ts';
 import { type TcpLayer, wake } from '../tcp/tcp.ts';
 import * as user from '../tcp/user.ts';
 import { type Address, format, parsePrefix, V4_MAPPED } from '../wire/address.ts';
+import { boundLink } from './bound-link.ts';
 import { ECN_MODES } from './tcp-options.ts';
 import {
   applyOptions,
@@ -110,6 +111,7 @@ export class TcpServer implements ListenerUser {
       v6Only: o.ipv6Only === true,
       share: o.reusePort === true,
       slot: -1,
+      link: boundLink(layer.ip, o.link, 'listen'),
     };
     if (port === 0) {
       const { ephemeralLow, ephemeralHigh } = layer.config;
@@ -136,7 +138,8 @@ export class TcpServer implements ListenerUser {
 
   #listenPrefix(o: ListenOptions, text: string): Listener {
     const prefix = parsePrefix(text);
-    if (prefix === null) throw new CodeError(Code.EINVAL, 'listen', text, 0);
+    if (prefix === null || o.link !== undefined)
+      throw new CodeError(Code.EINVAL, 'listen', text, 0);
     const backlog = o.backlog ?? this.layer.config.backlogDefault;
     const listener = user.listenPrefix(this.layer, prefix, backlog, this, (t) =>
       applyOptions(t, o),

@@ -14,6 +14,7 @@ import { startKeepAlive } from '../tcp/timers.ts';
 import * as user from '../tcp/user.ts';
 import { unread } from '../tcp/window.ts';
 import { type Address, format, parse, V4_MAPPED } from '../wire/address.ts';
+import { boundLink } from './bound-link.ts';
 import { type TcpInfo, tcpInfo } from './tcp-info.ts';
 import { applyOptions, type TcpOptions } from './tcp-options.ts';
 
@@ -331,8 +332,10 @@ export function toAddress(address: string | Address, syscall: string): Address {
 export function connect(layer: TcpLayer, o: ConnectOptions): TcpSocket {
   const remote = toAddress(o.address, 'connect');
   const local = o.localAddress === undefined ? null : toAddress(o.localAddress, 'bind');
+  const link = boundLink(layer.ip, o.link, 'connect');
   const t = user.newConnection(layer);
   const path = t.path;
+  path.wantLink = link ?? -1;
   path.dst0 = remote.a;
   path.dst1 = remote.b;
   path.dst2 = remote.c;

@@ -20,7 +20,7 @@ export interface SendOptions {
 
 /** Id of the link, -1 when there is none of that name. */
 export function linkNamed(ip: IpLayer, on: GroupLinkName): number {
-  if (typeof on === 'number') return exists(ip, on) ? on : -1;
+  if (typeof on === 'number') return linkNumbered(ip, on);
   const address = parse(on);
   if (address === null) return zoneLink(ip, on);
   if (address.zone !== '') return zoneLink(ip, address.zone);
@@ -43,6 +43,10 @@ export function zoneLink(ip: IpLayer, zone: string): number {
   for (let i = 0; i < ip.links.length; i++) if (ip.links[i]?.name === zone) return i;
   if (!/^[1-9][0-9]{0,8}$/.test(zone)) return -1;
   const id = Number(zone) - 1;
+  return exists(ip, id) ? id : -1;
+}
+
+export function linkNumbered(ip: IpLayer, id: number): number {
   return exists(ip, id) ? id : -1;
 }
 

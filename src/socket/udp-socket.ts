@@ -17,6 +17,7 @@ import {
   type UdpLayer,
 } from '../udp/udp.ts';
 import { Address, isLinkLocal, parse } from '../wire/address.ts';
+import { boundLink, type LinkName } from './bound-link.ts';
 import { UdpGroups } from './udp-groups.ts';
 import { type SendOptions, zoneLink } from './udp-names.ts';
 
@@ -48,6 +49,8 @@ export interface UdpOptions {
   readonly reusePort?: boolean;
   /** The same, but the last one to bind gets what is not for a group (SO_REUSEADDR of Linux). */
   readonly reuseAddr?: boolean;
+  /** Bound to this link alone, by name or id (SO_BINDTODEVICE). */
+  readonly link?: LinkName | undefined;
   readonly handler: UdpHandler;
 }
 
@@ -82,6 +85,7 @@ export class UdpSocket {
       share: options.reusePort === true || options.reuseAddr === true,
       newest: options.reusePort !== true && options.reuseAddr === true,
       sink: new Sink(this),
+      link: boundLink(udp.ip, options.link, 'bind'),
     });
     if (typeof opened === 'number') throw new CodeError(opened, 'bind', address.toString(), port);
     this.#endpoint = opened;

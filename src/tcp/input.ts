@@ -64,7 +64,13 @@ export function input(layer: TcpLayer, rx: Rx): Verdict {
     return bad(layer, rx, Drop.TCP_FLAGS);
   }
   const slot = findFlow(layer, rx, ports);
-  if (slot >= 0) return toConnection(layer.connections[slot] as Tcb, rx);
+  if (slot >= 0) {
+    const t = layer.connections[slot] as Tcb;
+    const link = t.path.wantLink;
+    // One that is bound to a link is no other link's (SO_BINDTODEVICE).
+    if (link < 0 || link === rx.linkId) return toConnection(t, rx);
+    return toListener(layer, rx);
+  }
   if (slot < -1) return toTimeWait(layer, slot, rx);
   return toListener(layer, rx);
 }

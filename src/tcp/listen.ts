@@ -162,6 +162,7 @@ export function embryo(tcp: TcpLayer, listener: Listener, rx: Rx): Tcb | null {
   if (t === null) return null;
   const path = t.path;
   turnBack(path, rx);
+  path.wantLink = listener.binding.link ?? -1;
   t.localPort = rx.dstPort;
   t.remotePort = rx.srcPort;
   if (selectPath(tcp.ip, path) !== 0 || !tcp.flows.insert(flowKey(tcp, t), 0, t.slot)) {

@@ -8,6 +8,7 @@ import type { TcpLayer } from './tcp.ts';
 /** Slot of the listener, -1 when nobody listens. */
 export function listenerFor(layer: TcpLayer, rx: Rx): number {
   layer.ports.spread = rx.src3 ^ rx.srcPort;
+  layer.ports.link = rx.linkId;
   const slot = layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3);
   if (slot < 0) return layer.prefixListeners.length === 0 ? -1 : ofPrefix(layer, rx);
   const balance = layer.listeners[slot]?.balance ?? null;

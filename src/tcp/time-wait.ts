@@ -66,6 +66,7 @@ function mayReopen(
   rcvNxt: number,
 ): boolean {
   // nobody listens: an old connection's peer is not forgotten because of a stranger's SYN
+  layer.ports.link = rx.linkId;
   if (layer.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3) < 0) return false;
   const o = layer.options;
   const newerSeq = seq.gt(rx.segSeq, rcvNxt);

@@ -79,12 +79,19 @@ function checksumRight(udp: UdpLayer, rx: Rx, len: number): boolean {
 function find(udp: UdpLayer, rx: Rx): number {
   if (udp.flows.size > 0) {
     const slot = findFlow(udp, rx);
-    if (slot >= 0) return slot;
+    if (slot >= 0 && comesBy(udp.endpoints[slot] as Endpoint, rx)) return slot;
   }
   const k = udp.hash;
   const hash = mix(mix(k.k0, rx.src3, k.k1), rx.srcPort, k.k2);
   udp.ports.spread = hash;
+  udp.ports.link = rx.linkId;
   return udp.ports.find(rx.dstPort, rx.dst0, rx.dst1, rx.dst2, rx.dst3);
+}
+
+/** An endpoint that is bound to a link hears nothing of the others. */
+function comesBy(e: Endpoint, rx: Rx): boolean {
+  const { link } = e.binding;
+  return link === undefined || link === rx.linkId;
 }
 
 function findFlow(udp: UdpLayer, rx: Rx): number {
@@ -130,6 +137,7 @@ function isPeer(e: Endpoint, rx: Rx): boolean {
 }
 
 function hears(x: Binding, rx: Rx): boolean {
+  if (x.link !== undefined && x.link !== rx.linkId) return false;
   if (x.a === rx.dst0 && x.b === rx.dst1 && x.c === rx.dst2 && x.d === rx.dst3) return true;
   if ((x.a | x.b | x.d) !== 0) return false;
   if (rx.family === 4) return x.c === V4_MAPPED || (x.c === 0 && !x.v6Only);
@@ -220,6 +228,7 @@ function isAbout(err: IcmpError, path: Path): boolean {
 /** The unconnected endpoint that may have sent what the error quotes. */
 function boundTo(udp: UdpLayer): Endpoint | null {
   const err = udp.ip.icmpError;
+  udp.ports.link = -1;
   const slot = udp.ports.find(err.srcPort, err.src0, err.src1, err.src2, err.src3);
   return slot < 0 ? null : (udp.endpoints[slot] ?? null);
 }

@@ -157,7 +157,8 @@ function reach(udp: UdpLayer, e: Endpoint): Code {
   const group = isMulticast(to.a, to.b, to.c, to.d);
   let any = to.anySource && e.bindsAny && !e.connected;
   if (group && e.multicastSource !== null) any = false;
-  const link = to.linkId < 0 && group ? e.multicastLink : to.linkId;
+  const wished = to.linkId < 0 && group ? e.multicastLink : to.linkId;
+  const link = bound.link ?? wished;
   const isFresh =
     path.epoch === udp.ip.routeEpoch && path.anySource === any && path.wantLink === link;
   if (!isFresh || !leadsTo(udp, e, any)) {

@@ -120,6 +120,8 @@ export interface BindRequest {
   readonly share: boolean;
   /** Sharing by SO_REUSEADDR's rules (demux/ports.ts). */
   readonly newest?: boolean;
+  /** The only link (demux/ports.ts). */
+  readonly link?: number | undefined;
   readonly sink: EndpointSink;
 }
 
@@ -166,8 +168,8 @@ function releaseSlot(udp: UdpLayer, slot: number): void {
 
 function bindingFor(request: BindRequest, port: number, slot: number): Binding {
   const { a, b, c, d } = request.address;
-  const { v6Only, share, newest = false } = request;
-  return { port, a, b, c, d, v6Only, share, newest, slot };
+  const { v6Only, share, newest = false, link } = request;
+  return { port, a, b, c, d, v6Only, share, newest, slot, link };
 }
 
 function ephemeral(udp: UdpLayer, request: BindRequest): number {
@@ -196,7 +198,7 @@ export function connectEndpoint(udp: UdpLayer, e: Endpoint, to: Address, port: n
   path.dst1 = to.b;
   path.dst2 = to.c;
   path.dst3 = to.d;
-  path.wantLink = group ? e.multicastLink : -1;
+  path.wantLink = binding.link ?? (group ? e.multicastLink : -1);
   path.anySource = any;
   if (!any) {
     path.src0 = fixed === null ? binding.a : fixed.a;
