@@ -62,9 +62,14 @@ export class EventLog {
     if (life !== undefined) life.mss = mss;
   }
 
-  #begin(sk: number, key: string): Life {
+  /** A connection whose moves another log notes. */
+  adopt(sk: number, history: History, mss: number): void {
+    this.#begin(sk, history.key, history).mss = mss;
+  }
+
+  #begin(sk: number, key: string, history = new History(this.#host, key)): Life {
     const life: Life = {
-      history: new History(this.#host, key),
+      history,
       ...{ own: -1, other: -1, mss: 1460, lastIn: null, fired: false },
       sample: [0, 0, 0, 0, 0, 0, 0, 0],
     };

@@ -7,6 +7,8 @@ import { newCursor, type Source } from './source.ts';
 
 /** Parts that are told whole when they have changed. */
 const WHOLE = [
+  'epochUs',
+  'trouble',
   'hosts',
   'memory',
   'flows',

@@ -164,6 +164,10 @@ export interface Snapshot {
   us: number;
   /** Another number: time began anew, everything before is void. */
   epoch: number;
+  /** Wall clock at the zero of the host's, µs; of the laboratory nothing. */
+  epochUs?: number;
+  /** Why there are no packets, or no more; '' when all is well. */
+  trouble?: string;
   /** Names of the hosts, when they may change. */
   hosts?: string[];
   sockets?: BriefRow[];

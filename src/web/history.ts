@@ -41,12 +41,16 @@ export class Kept<T> {
   }
 }
 
+/** Readers tell two connections that had the same ends, and what was begun anew, by a number. */
+let begun = 0;
+
 export class History {
   readonly host: string;
   readonly key: string;
   readonly #moves = new Kept<StateMove>(MOST_MOVES);
-  readonly #segments = new Kept<SegmentRow>(MOST_SEGMENTS);
-  readonly #samples = new Kept<SampleRow>(MOST_SAMPLES);
+  #segments = new Kept<SegmentRow>(MOST_SEGMENTS);
+  #samples = new Kept<SampleRow>(MOST_SAMPLES);
+  #begun = ++begun;
   #state = '';
   map: SendMap | null = null;
 
@@ -58,6 +62,13 @@ export class History {
   /** The state of a connection that was there before anybody looked. */
   begin(state: string): void {
     if (this.#state === '') this.#state = state;
+  }
+
+  /** Segments and samples from now on alone: what comes does not join on to what was. */
+  restart(): void {
+    this.#segments = new Kept<SegmentRow>(MOST_SEGMENTS);
+    this.#samples = new Kept<SampleRow>(MOST_SAMPLES);
+    this.#begun = ++begun;
   }
 
   move(us: number, from: string, to: string, why: string): void {
@@ -77,7 +88,7 @@ export class History {
   }
 
   since(cursor: Cursor, info: Readonly<object> | null): ConnPart {
-    const name = `${this.host} ${this.key}`;
+    const name = `${this.host} ${this.key} ${this.#begun}`;
     const fresh = cursor.conn !== name;
     if (fresh) Object.assign(cursor, { conn: name, moves: 0, segments: 0, samples: 0 });
     const part: ConnPart = {

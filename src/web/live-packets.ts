@@ -13,6 +13,9 @@ const SNAP = 200;
 const PACKET_BLOCK = 6;
 const Option = { COMMENT: 1, FLAGS: 2 } as const;
 const HEAD = 28;
+/** Where a packet's interface stands, and the one of link 0. */
+const INTERFACE = 8;
+const LOOPBACK = 0;
 
 interface Captured {
   row: PacketRow;
@@ -24,9 +27,14 @@ export class LivePackets {
   readonly #octets = new Map<number, Uint8Array>();
   readonly #host: string;
   readonly #open: () => Promise<ControlClient>;
-  readonly #readers = { in: new PacketReader(), out: new PacketReader() };
+  /** What loops back is seen twice: a reader of its own takes it for nothing new. */
+  readonly #reader = new PacketReader();
+  readonly #back = new PacketReader();
+  /** Why there are no packets, or no more; '' when all is well. */
+  trouble = '';
   #client: ControlClient | null = null;
   #starting = false;
+  #turn = 0;
   #last = 0;
   #epochUs = 0;
 
@@ -35,27 +43,39 @@ export class LivePackets {
     this.#open = open;
   }
 
-  /** Captures from now on. @param epochUs wall clock at the stack's zero */
+  /**
+   * Captures from now on, if it does not already. What is wrong is said in `trouble`, and tried
+   * again after `stop`. @param epochUs wall clock at the stack's zero
+   */
   async start(epochUs: number): Promise<void> {
-    if (this.#client !== null || this.#starting) return;
+    if (this.#client !== null || this.#starting || this.trouble !== '') return;
     this.#starting = true;
     this.#epochUs = epochUs;
-    const client = await this.#open();
+    const turn = this.#turn;
     try {
-      const { socket } = await client.switchTo('capture', { snap: SNAP, comments: true });
+      const client = await this.#open();
       this.#client = client;
-      this.#read(socket);
+      const { socket } = await client.switchTo('capture', { snap: SNAP });
+      if (turn === this.#turn) this.#read(client, socket);
+      else client.close();
     } catch (reason) {
-      client.close();
-      throw reason;
+      if (turn === this.#turn) this.#fail(reason as Error);
     } finally {
       this.#starting = false;
     }
   }
 
-  stop(): void {
+  #fail(reason: Error & { code?: unknown }): void {
     this.#client?.close();
     this.#client = null;
+    this.trouble = reason.code === 'ENOSYS' ? 'this host cannot capture' : reason.message;
+  }
+
+  stop(): void {
+    this.#turn++;
+    this.#client?.close();
+    this.#client = null;
+    this.trouble = '';
   }
 
   find(n: number): Captured | null {
@@ -64,7 +84,10 @@ export class LivePackets {
     return octets === undefined || row === undefined ? null : { row, octets };
   }
 
-  #read(socket: Socket): void {
+  #read(client: ControlClient, socket: Socket): void {
+    socket.once('close', () => {
+      if (client === this.#client) this.#fail(new Error('the capture has ended'));
+    });
     let rest: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -88,11 +111,12 @@ export class LivePackets {
     const octets = Uint8Array.from(block.subarray(HEAD, HEAD + kept));
     const { comment, inbound } = optionsOf(block, HEAD + ((kept + 3) & ~3));
     const dir = inbound ? 'in' : 'out';
-    const line = this.#readers[dir].read(octets);
+    const back = inbound && block.readUInt32LE(INTERFACE) === LOOPBACK;
+    const line = (back ? this.#back : this.#reader).read(octets);
     const n = ++this.#last;
     this.#octets.set(n, octets);
     this.#octets.delete(n - MOST_PACKETS);
-    const verdict = /^DROP (\S+)/m.exec(comment)?.[1] ?? '';
+    const verdict = /^DROP (\w+)/m.exec(comment)?.[1] ?? '';
     this.rows.push({ n, us, host: this.#host, dir, ...line, len, verdict });
   }
 }

@@ -7,15 +7,15 @@ import { MEANINGS } from '../inspect/meanings.ts';
 import { dissect } from '../inspect/packets.ts';
 import type { ControlClient } from '../node/control-client.ts';
 import type { DropRow } from '../stack/detail.ts';
-import type { SendMap } from '../stack/send-map.ts';
-import type { FlowRow, SocketRow } from '../stack/snapshot.ts';
+import type { FlowRow } from '../stack/snapshot.ts';
 import type {
   PortRow as HeldPort,
   LinkRow as HostLink,
   RouteRow as HostRoute,
 } from '../stack/tables.ts';
 import { EventLog, Numbers } from './event-log.ts';
-import type { ConnPart, DropExample, Hello, PacketDetail, Snapshot, Wants } from './frames.ts';
+import type { DropExample, Hello, PacketDetail, Snapshot, Wants } from './frames.ts';
+import { LiveConnections } from './live-conn.ts';
 import { LivePackets } from './live-packets.ts';
 import { holderText } from './ports.ts';
 import type { Cursor, Source } from './source.ts';
@@ -26,37 +26,43 @@ const LOG_KINDS = [
   ...['state', 'lost', 'undone', 'fired', 'drop', 'overflow', 'refused', 'route', 'neighbour'],
 ];
 const MOST_ROWS = 2000;
+/** How long packets are captured that nobody has asked for. */
+const UNUSED_MS = 3000;
 
 export class LiveSource implements Source {
   readonly #client: ControlClient;
   readonly #log: Watcher;
-  readonly #conn: Watcher;
   readonly #packets: LivePackets;
-  #events: EventLog;
-  #detail: EventLog;
-  #sk = 0;
+  readonly #events: EventLog;
+  readonly #connections: LiveConnections;
+  #begun: Promise<void> | null = null;
   #epochUs = 0;
   /** What to add to our clock for the host's. */
-  #shiftUs: number | null = null;
+  #shiftUs = 0;
+  #packetsMs = 0;
 
   /** @param open a further connection to the same host */
   constructor(client: ControlClient, open: () => Promise<ControlClient>) {
     this.#client = client;
-    this.#events = this.#newLog();
-    this.#detail = this.#newLog();
-    this.#log = new Watcher(open, (at, rows, lost) => this.#took(this.#events, at, rows, lost));
-    this.#conn = new Watcher(open, (at, rows, lost) => this.#took(this.#detail, at, rows, lost));
+    this.#events = new EventLog(client.words.name, new Numbers(), 0);
+    this.#log = new Watcher(open, (at, rows, lost) => this.#took(at, rows, lost));
     this.#packets = new LivePackets(client.words.name, open);
+    this.#connections = new LiveConnections(client, open, this.#events);
   }
 
-  #newLog(): EventLog {
-    return new EventLog(this.#client.words.name, new Numbers(), 0);
-  }
-
-  #took(log: EventLog, at: number, rows: readonly StackEvent[], lost: number): void {
+  #took(at: number, rows: readonly StackEvent[], lost: number): void {
     this.#shiftUs = at - performance.now() * 1000;
-    log.take(rows);
-    if (lost > 0) log.say(at, 'lost', `${lost} events came too fast to be shown`);
+    this.#events.take(rows);
+    if (lost > 0) this.#events.say(at, 'lost', `${lost} events came too fast to be shown`);
+  }
+
+  /** The first page: events are noted, also of connections that were there before it. */
+  async #begin(): Promise<void> {
+    this.#epochUs = (await this.#log.start({ kinds: LOG_KINDS })).epochUs;
+    const rows = await this.#ask<BriefRow[]>('sockets', { brief: true });
+    for (const { sk, key, netid, state, remote } of rows) {
+      if (netid === 'tcp' && sk > 0 && remote !== '*') this.#events.meet(sk, key, 0).begin(state);
+    }
   }
 
   hello(): Hello {
@@ -70,11 +76,10 @@ export class LiveSource implements Source {
   }
 
   async look(wants: Wants, cursor: Cursor): Promise<Snapshot> {
-    if (this.#shiftUs === null) {
-      this.#epochUs = (await this.#log.start({ kinds: LOG_KINDS })).epochUs;
-    }
-    const us = Math.round(performance.now() * 1000 + (this.#shiftUs ?? 0));
-    const seen: Snapshot = { us, epoch: 1 };
+    this.#begun ??= this.#begin();
+    await this.#begun;
+    const us = Math.round(performance.now() * 1000 + this.#shiftUs);
+    const seen: Snapshot = { us, epoch: 1, epochUs: this.#epochUs };
     const { views } = wants;
     if (views.includes('sockets')) seen.sockets = await this.#ask('sockets', { brief: true });
     Object.assign(seen, await this.#ask('counters'));
@@ -91,38 +96,25 @@ export class LiveSource implements Source {
       cursor.events = this.#events.events.end;
     }
     if (views.includes('packets')) {
+      this.#packetsMs = performance.now();
       await this.#packets.start(this.#epochUs);
+      seen.trouble = this.#packets.trouble;
       seen.packets = this.#packets.rows.since(cursor.packets).slice(-MOST_ROWS);
       cursor.packets = this.#packets.rows.end;
     }
     if (wants.conn !== null) {
-      const part = await this.#connection(wants.conn.key, seen.sockets ?? [], cursor);
+      const rows = seen.sockets ?? [];
+      const part = await this.#connections.look(wants.conn.key, rows, cursor);
       if (part !== null) seen.conn = part;
     }
+    this.#sweep();
     return seen;
   }
 
-  /** Everything about one connection is watched from when its page is opened. */
-  async #connection(
-    key: string,
-    rows: readonly BriefRow[],
-    cursor: Cursor,
-  ): Promise<ConnPart | null> {
-    const sk = rows.find((row) => row.key === key)?.sk ?? 0;
-    if (sk > 0 && sk !== this.#sk) {
-      this.#sk = sk;
-      this.#detail = this.#newLog();
-      await this.#conn.start({ sk });
-    }
-    const found = sk === 0 ? null : await this.#ask<Found | null>('socket', { sk });
-    const info = found?.row.info ?? null;
-    if (found !== null && info !== null) {
-      this.#detail.meet(sk, key, info.snd_mss).begin(found.row.state);
-    }
-    const history = this.#detail.historyOf(key);
-    if (history === null) return null;
-    if (found !== null) history.map = found.map;
-    return history.since(cursor, info);
+  /** What the pages that are open have stopped to look at is watched no more. */
+  #sweep(): void {
+    this.#connections.sweep();
+    if (performance.now() - this.#packetsMs > UNUSED_MS) this.#packets.stop();
   }
 
   async #network(): Promise<Pick<Snapshot, 'links' | 'routes' | 'neighbours'>> {
@@ -169,19 +161,13 @@ export class LiveSource implements Source {
   watched(pages: number): void {
     if (pages > 0) return;
     this.#log.stop();
-    this.#conn.stop();
+    this.#connections.stop();
     this.#packets.stop();
-    this.#shiftUs = null;
-    this.#sk = 0;
+    this.#begun = null;
   }
 
   close(): void {
     this.watched(0);
     this.#client.close();
   }
-}
-
-interface Found {
-  row: SocketRow;
-  map: SendMap;
 }

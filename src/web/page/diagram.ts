@@ -26,7 +26,7 @@ const NODES: Readonly<Record<string, readonly [x: number, y: number]>> = {
 /** From, to, words; the place of the words along the line (0 … 1) and beside it in pixels. */
 // biome-ignore format: a table
 const EDGES: readonly [from: string, to: string, words: string, at: number, dx: number][] = [
-  ['CLOSED', 'LISTEN', 'passive open', 0.5, 4],
+  ['CLOSED', 'LISTEN', 'passive open', 0.5, 14],
   ['CLOSED', 'SYN-SENT', 'active open, send SYN', 0.45, 14],
   ['LISTEN', 'SYN-RECV', 'SYN, send SYN-ACK', 0.5, -96],
   ['LISTEN', 'SYN-SENT', 'send', 0.5, -16],
@@ -34,15 +34,15 @@ const EDGES: readonly [from: string, to: string, words: string, at: number, dx: 
   ['SYN-RECV', 'ESTAB', 'ACK of SYN', 0.5, -70],
   ['SYN-SENT', 'ESTAB', 'SYN-ACK, send ACK', 0.5, 14],
   ['SYN-RECV', 'FIN-WAIT-1', 'close', 0.6, -42],
-  ['ESTAB', 'FIN-WAIT-1', 'close, send FIN', 0.5, 8],
+  ['ESTAB', 'FIN-WAIT-1', 'close, send FIN', 0.5, 14],
   ['ESTAB', 'CLOSE-WAIT', 'FIN, send ACK', 0.45, 14],
   ['FIN-WAIT-1', 'FIN-WAIT-2', 'ACK of FIN', 0.5, -68],
   ['FIN-WAIT-1', 'CLOSING', 'FIN, send ACK', 0.4, 10],
   ['FIN-WAIT-1', 'TIME-WAIT', 'FIN-ACK', 0.62, -46],
-  ['CLOSE-WAIT', 'LAST-ACK', 'close, send FIN', 0.5, 6],
+  ['CLOSE-WAIT', 'LAST-ACK', 'close, send FIN', 0.5, 14],
   ['FIN-WAIT-2', 'TIME-WAIT', 'FIN, send ACK', 0.55, -88],
-  ['CLOSING', 'TIME-WAIT', 'ACK of FIN', 0.5, 6],
-  ['LAST-ACK', 'END', 'ACK of FIN', 0.5, 6],
+  ['CLOSING', 'TIME-WAIT', 'ACK of FIN', 0.5, 14],
+  ['LAST-ACK', 'END', 'ACK of FIN', 0.5, 14],
   ['TIME-WAIT', 'END', '2 MSL', 0.5, -14],
 ];
 

@@ -75,9 +75,21 @@ export function span(us: number): string {
   return `${(us / 1e6).toFixed(us < 1e7 ? 2 : 1)} s`;
 }
 
-/** A moment since the beginning, in seconds. */
+let epochUs = 0;
+
+/** Moments are times of day from now on; at 0, seconds since the beginning. */
+export function clock(us: number): void {
+  epochUs = us;
+}
+
+/** A moment: the time of day, or in the laboratory seconds since the beginning. */
 export function moment(us: number): string {
-  return (us / 1e6).toFixed(6);
+  if (epochUs === 0) return (us / 1e6).toFixed(6);
+  const whole = Math.round(epochUs + us);
+  const time = new Date(whole / 1000);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':');
+  return `${day}.${String(whole % 1e6).padStart(6, '0')}`;
 }
 
 /** The value of a custom property of the style sheet. */

@@ -83,7 +83,7 @@ export class EventsView implements View {
     this.#table = new Table<EventRow>({
       label: 'events',
       columns: [
-        { name: 'Time', width: '110px', text: (r) => moment(r.us), right: true },
+        { name: 'Time', width: '122px', text: (r) => moment(r.us), right: true },
         { name: 'Host', width: '110px', text: (r) => r.host },
         { name: 'Kind', width: '110px', text: (r) => r.kind },
         { name: 'What', width: 'minmax(320px, 2fr)', text: (r) => r.text, title: (r) => r.text },

@@ -38,7 +38,7 @@ export class PacketsView implements View {
       label: 'packets',
       columns: [
         { name: 'No', width: '54px', text: (r) => String(r.n), right: true },
-        { name: 'Time', width: '92px', text: (r) => moment(r.us), right: true },
+        { name: 'Time', width: '122px', text: (r) => moment(r.us), right: true },
         { name: 'Dir', width: lab ? '96px' : '40px', text: (r) => way(r, lab) },
         { name: 'Source', width: 'minmax(96px, .5fr)', text: (r) => r.src },
         { name: 'Destination', width: 'minmax(96px, .5fr)', text: (r) => r.dst },
@@ -87,8 +87,9 @@ export class PacketsView implements View {
     this.#store = store;
     const all = this.#held ?? store.packets;
     const rows = this.#filter.length === 0 ? all : all.filter((row) => this.#fits(row));
-    const without = store.hello?.packets === false ? ' · this host shows no packets' : '';
-    put(this.#count, `${count(rows.length)} of ${count(all.length)} packets${without}`);
+    const { trouble = '' } = store.whole;
+    const why = trouble === '' ? '' : ` · ${trouble}`;
+    put(this.#count, `${count(rows.length)} of ${count(all.length)} packets${why}`);
     this.#made(store.hello?.kind === 'lab').set(rows);
   }
 

@@ -13,6 +13,7 @@ import type {
   Snapshot,
   StateMove,
 } from '../frames.ts';
+import { clock } from './dom.ts';
 
 const MOST_PACKETS = 20_000;
 const MOST_EVENTS = 10_000;
@@ -81,6 +82,7 @@ export class Store {
   readonly #moved = new Map<string, { us: number; octets: number; rate: number }>();
 
   clear(): void {
+    clock(0);
     this.sockets.clear();
     this.counters.clear();
     this.drops.clear();
@@ -108,7 +110,10 @@ export class Store {
     this.#gauges(this.counters, frame.counters);
     this.#gauges(this.drops, frame.drops);
     const { hosts, examples, memory, flows, ports, links, routes, neighbours, lab } = frame;
-    const parts = { hosts, examples, memory, flows, ports, links, routes, neighbours, lab };
+    const { epochUs, trouble } = frame;
+    const tables = { flows, ports, links, routes, neighbours };
+    const parts = { ...tables, hosts, examples, memory, lab, epochUs, trouble };
+    if (epochUs !== undefined) clock(epochUs);
     for (const [name, value] of Object.entries(parts)) {
       if (value !== undefined) Object.assign(this.whole, { [name]: value });
     }
