@@ -17,6 +17,7 @@ interface Options extends LookOptions {
 export function addrCommand(): Command {
   const command = new Command('addr')
     .alias('address')
+    .summary('the addresses of a running host, as ip addr; changes them')
     .description('the addresses of a running host, as ip -br addr; adds and removes them')
     .argument('[WORDS...]', "'show', 'add ADDR/LEN [dev NAME]', 'del ADDR/LEN [dev NAME]'")
     .option('-4, --ipv4', 'IPv4 only')

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 
 export function buildNativeCommand(): Command {
   return new Command('build-native')
+    .summary('build the native addon on this machine')
     .description('build the native addon on this machine (needs cmake, make and a C++ compiler)')
     .option('--force', 'also when it is up to date')
     .action((options: { force?: boolean }) => {

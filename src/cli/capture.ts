@@ -26,6 +26,7 @@ interface Options extends LookOptions {
 
 export function captureCommand(): Command {
   const command = new Command('capture')
+    .summary('its packets: as lines, or as pcapng for Wireshark')
     .description('the packets of a running host: as lines, or as pcapng for Wireshark')
     .argument('[FILTER...]', "'tcp port 80 and host 10.0.0.1', 'syn and not src net 10.0.0.0/8'")
     .option('-i, --interface <LINK>', 'one link only (default: all)')

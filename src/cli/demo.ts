@@ -36,6 +36,7 @@ const COUNTERS = [
 
 export function demoCommand(): Command {
   return new Command('demo')
+    .summary('a proof in a namespace of its own, with the real ping and curl')
     .description('a stack in a namespace of its own, proved with the real ping, curl and iperf3')
     .action(async () => {
       try {

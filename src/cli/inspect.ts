@@ -14,6 +14,7 @@ interface Options extends LookOptions {
 
 export function inspectCommand(): Command {
   const command = new Command('inspect')
+    .summary('a page in the browser that shows its sockets and packets')
     .description('a page in the browser that shows the sockets and packets of a running host')
     .option('--port <N>', 'port on 127.0.0.1 (default: a free one)')
     .action(async (options: Options) => {

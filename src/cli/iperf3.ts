@@ -42,6 +42,7 @@ interface Options {
 
 export function iperf3Command(): Command {
   return new Command('iperf3')
+    .summary('measure against an iperf3 server, with its flags')
     .description("measure against an iperf3 server, with iperf3's flags, through a device of ours")
     .argument('[HOST]', 'the server: an address')
     .option('-c, --client <HOST>', 'the same, as iperf3 says it')

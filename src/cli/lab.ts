@@ -20,6 +20,7 @@ interface Options {
 
 export function labCommand(): Command {
   return new Command('lab')
+    .summary('scenarios that teach TCP, in the browser or as text')
     .description('scenarios that teach TCP, in the browser or as text; needs no root')
     .argument('[NAME]', 'a scenario (default: the first; --list names them)')
     .option('--list', 'name the scenarios')

@@ -10,6 +10,7 @@ import { numberPair, said } from './words.ts';
 
 export function linkCommand(): Command {
   const command = new Command('link')
+    .summary('its links, as ip link; sets the MTU of one')
     .description('the links of a running host, as ip -br link; sets the MTU of one')
     .argument('[WORDS...]', "'show', 'set NAME mtu N'")
     .option('-j, --json', 'an array of objects, as ip -j');

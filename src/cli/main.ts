@@ -9,6 +9,7 @@ import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { iperf3Command } from './iperf3.ts';
 import { labCommand } from './lab.ts';
@@ -36,18 +37,21 @@ function program(): Command {
   const root = new Command('portside')
     .description('A TCP/IP stack of your own, in user space, on a TUN device.')
     .version(version())
+    // a line a command: the whole list fits on one screen
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .showSuggestionAfterError(false)
     .addHelpText(
       'after',
-      '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr).',
+      '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr);\n' +
+        'ping and nc have those of the programs they are named after.',
     );
-  const commands = [upCommand(), routerCommand(), demoCommand(), benchCommand(), servicesCommand()];
-  commands.push(iperf3Command());
-  commands.push(ssCommand(), nstatCommand(), inspectCommand(), labCommand(), portsCommand());
-  commands.push(pingCommand(), ncCommand());
-  commands.push(tracerouteCommand(), tracepathCommand());
+  const commands = [upCommand(), routerCommand(), servicesCommand(), demoCommand()];
+  commands.push(doctorCommand(), benchCommand(), iperf3Command(), labCommand());
+  commands.push(inspectCommand(), ssCommand(), nstatCommand(), portsCommand());
   commands.push(captureCommand());
-  commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand(), buildNativeCommand());
+  commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand());
+  commands.push(pingCommand(), tracerouteCommand(), tracepathCommand(), ncCommand());
+  commands.push(buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));

@@ -42,6 +42,7 @@ const MOST_PORTS = 65_535;
 
 export function ncCommand(): Command {
   const command = new Command('nc')
+    .summary("a connection's octets, or datagrams, as nc")
     .description("a connection's octets, or datagrams, through a host's stack, with nc's flags")
     .argument('[DESTINATION]', 'name or address; with -l the address to listen at')
     .argument('[PORT]', 'a port, or a range FIRST-LAST with -z')

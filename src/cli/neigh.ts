@@ -8,6 +8,7 @@ import { examples, type LookOptions, look, lookOption, print } from './look.ts';
 export function neighCommand(): Command {
   const command = new Command('neigh')
     .alias('neighbour')
+    .summary('its neighbours on Ethernet links, as ip neigh')
     .description('the neighbours of a running host on Ethernet links, as ip neigh')
     .option('-j, --json', 'an array of objects, as ip -j');
   examples(command, ['portside neigh', 'portside neigh -j']);

@@ -18,6 +18,7 @@ interface Options extends LookOptions {
 
 export function nstatCommand(): Command {
   const command = new Command('nstat')
+    .summary('its counters, and why packets were discarded, as nstat')
     .description('the counters of a running host, and why packets were discarded')
     .argument('[NAME...]', "counters, '*' for any letters: 'TcpExt*'; default: all")
     .option('-a, --ignore', 'since the start, not since the last look')

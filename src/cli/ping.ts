@@ -46,6 +46,7 @@ const WAIT_S = 10;
 
 export function pingCommand(): Command {
   const command = new Command('ping')
+    .summary("echo requests through a host's stack, as ping")
     .description("echo requests through a host's stack, with ping's text and exit codes")
     .argument('<DESTINATION>', 'name or address')
     .option('-4, --ipv4', 'IPv4 only')

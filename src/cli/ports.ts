@@ -20,6 +20,7 @@ interface Options extends LookOptions {
 
 export function portsCommand(): Command {
   const command = new Command('ports')
+    .summary('who holds which port, who was refused, the flow tables')
     .description('who holds which port of a running host, who was refused, how packets find them')
     .argument('[PORT...]', 'only these')
     .option('--flows', 'the flow tables: buckets, hashes, probes, entries in match order')

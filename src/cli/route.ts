@@ -15,6 +15,7 @@ interface Options extends LookOptions {
 
 export function routeCommand(): Command {
   const command = new Command('route')
+    .summary('its routes, as ip route; changes them')
     .description('the routes of a running host, as ip route; adds and removes them')
     .argument(
       '[WORDS...]',

@@ -39,6 +39,7 @@ function gather(value: string, before: string[] = []): string[] {
 
 export function routerCommand(): Command {
   return new Command('router')
+    .summary('pass packets on between TUN devices of ours')
     .description('pass packets on between TUN devices of ours, until SIGINT or SIGTERM')
     .option(
       '--link <SPEC>',

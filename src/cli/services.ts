@@ -5,6 +5,7 @@ import { SERVICES } from '../services/names.ts';
 
 export function servicesCommand(): Command {
   return new Command('services')
+    .summary('well-known service names and ports, and which up serves')
     .description('list well-known service names and ports, and the options that serve them')
     .option('--json', 'one JSON object a line')
     .action((options: { json?: boolean }) => {

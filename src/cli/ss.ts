@@ -29,6 +29,7 @@ interface Options extends LookOptions {
 
 export function ssCommand(): Command {
   const command = new Command('ss')
+    .summary('the sockets of a running host, as ss')
     .description('the sockets of a running host: columns, flags and filters of ss')
     .argument(
       '[FILTER...]',

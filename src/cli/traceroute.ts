@@ -60,6 +60,7 @@ function common(command: Command): Command {
 
 export function tracerouteCommand(): Command {
   const command = new Command('traceroute')
+    .summary('the routers on the way to a destination')
     .description("the routers on the way from a host's stack to a destination")
     .option('-q, --queries <N>', 'probes a hop (default: 3)')
     .option('-f, --first <N>', 'first hop (default: 1)');
@@ -90,9 +91,9 @@ export function tracerouteCommand(): Command {
 const MOST_MTU = 65_535;
 
 export function tracepathCommand(): Command {
-  const command = new Command('tracepath').description(
-    'the routers on the way and the largest packet that makes it (path MTU)',
-  );
+  const command = new Command('tracepath')
+    .summary('the same, and the path MTU')
+    .description('the routers on the way and the largest packet that makes it (path MTU)');
   examples(command, ['portside tracepath 192.0.2.1']);
   return common(command).action((name: string, o: Options) =>
     through(o, ['tracepath', 1], async (client) => {

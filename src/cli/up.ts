@@ -65,6 +65,7 @@ function gather(value: string, before: string[] = []): string[] {
 
 export function upCommand(): Command {
   return new Command('up')
+    .summary('own addresses on a TUN device and serve on them')
     .description('own addresses on a TUN device and serve on them, until SIGINT or SIGTERM')
     .argument('[NAME]', `device; an existing TUN is used and left as found (${DEFAULT_NAME})`)
     .argument('[ADDR/PREFIX]', 'our address and the prefix of its link, such as 10.77.0.2/24')

@@ -48,6 +48,7 @@ interface Plan {
 
 export function benchCommand(): Command {
   const command = new Command('bench')
+    .summary('throughput, requests, connections beside node:net')
     .description('measure throughput, requests and connections beside node:net on the kernel')
     .argument('[CELL...]', `${CELLS.map((c) => c.name).join(', ')}; default: all`)
     .option('--rounds <N>', 'rounds in which all take their turn', '5')
