@@ -8,7 +8,9 @@ import { benchCommand, benchLoadCommand } from './bench/command.ts';
 import { benchServeCommand } from './bench/serve.ts';
 import { buildNativeCommand } from './build-native.ts';
 import { captureCommand } from './capture.ts';
+import { curlCommand } from './curl.ts';
 import { demoCommand } from './demo.ts';
+import { digCommand } from './dig.ts';
 import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { iperf3Command } from './iperf3.ts';
@@ -24,6 +26,7 @@ import { routeCommand } from './route.ts';
 import { routerCommand } from './router.ts';
 import { servicesCommand } from './services.ts';
 import { ssCommand } from './ss.ts';
+import { topCommand } from './top.ts';
 import { tracepathCommand, tracerouteCommand } from './traceroute.ts';
 import { upCommand } from './up.ts';
 
@@ -43,15 +46,15 @@ function program(): Command {
     .addHelpText(
       'after',
       '\nExit codes: 0 as asked, 1 misuse, missing rights or failure (one sentence on stderr);\n' +
-        'ping and nc have those of the programs they are named after.',
+        'ping, nc, curl and dig have those of the programs they are named after.',
     );
   const commands = [upCommand(), routerCommand(), servicesCommand(), demoCommand()];
   commands.push(doctorCommand(), benchCommand(), iperf3Command(), labCommand());
-  commands.push(inspectCommand(), ssCommand(), nstatCommand(), portsCommand());
+  commands.push(inspectCommand(), topCommand(), ssCommand(), nstatCommand(), portsCommand());
   commands.push(captureCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand());
   commands.push(pingCommand(), tracerouteCommand(), tracepathCommand(), ncCommand());
-  commands.push(buildNativeCommand());
+  commands.push(curlCommand(), digCommand(), buildNativeCommand());
   for (const command of commands) {
     // addCommand does not hand settings down
     root.addCommand(command.copyInheritedSettings(root));

@@ -32,6 +32,7 @@ export function socketAnswers(ground: ControlGround): Answers {
   const pending = new Map<number, Socket>();
   return {
     lookup: (request) => lookup(ground, request),
+    'dns-servers': () => ground.dns.getServers(),
     connect: (request, client) => connect(ground, request, client),
     listen: (request, client) => listen(ground, request, client, pending),
     accept: (request) => accept(request, pending),

@@ -19,6 +19,7 @@ import {
   type Request,
   Switch,
 } from './control-verb.ts';
+import { LoopDelay } from './loop-delay.ts';
 
 export const CONTROL_VERSION = 1;
 /** Longest request line in octets, and most clients at once. */
@@ -67,6 +68,7 @@ function makeFolder(): string {
 
 function answersOf(ground: ControlGround, words: HostWords): Answers {
   const { stack } = ground;
+  const loop = new LoopDelay();
   return {
     ...tableAnswers(ground),
     ...eventAnswers(ground),
@@ -78,6 +80,7 @@ function answersOf(ground: ControlGround, words: HostWords): Answers {
     socket: (request) => connectionOf(stack, Number(request.sk)),
     counters: () => stack.counters.snapshot(),
     memory: () => stack.memory(),
+    loop: () => loop.read(),
     flows: () => stack.flowTables(),
     kill: (request) => ({ killed: stack.kill(endOf(request.local), endOf(request.remote)) }),
   };
