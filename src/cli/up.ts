@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import type { Answers } from '../node/control-verb.ts';
 import { createHost, type Host } from '../node/host.ts';
 import { type MetricsServer, serveMetrics } from '../node/metrics-server.ts';
 import { IPERF3_PORT } from '../services/iperf3.ts';
@@ -11,6 +12,7 @@ import { firstOther, parseAddress, parsePort, parseTyped } from './addresses.ts'
 import { inspectHost } from './inspect-host.ts';
 import { failWith, Report, sentence, UsageError } from './report.ts';
 import { closeServices, startServices, type Wanted } from './service-set.ts';
+import { serviceAnswers } from './service-verbs.ts';
 
 const DEFAULT_NAME = 'portside0';
 /** IFNAMSIZ less the NUL. */
@@ -210,7 +212,9 @@ async function run(wish: Plan): Promise<void> {
   try {
     services = await startServices(host, wish.wanted);
     announce(report, host, wish, services);
-    const control = wish.control ? await offerControl(host) : null;
+    const control = wish.control
+      ? await offerControl(host, serviceAnswers(host, services, wish.wanted.via))
+      : null;
     if (wish.metrics !== null) {
       metrics = await serveMetrics(() => host.metrics(), wish.metrics);
       report.say('metrics', `metrics: ${metrics.url}`, { url: metrics.url });
@@ -272,9 +276,9 @@ export function boundTheEnd(): void {
 }
 
 /** Without a place for the socket the host serves all the same. */
-async function offerControl(host: Host): Promise<string | null> {
+async function offerControl(host: Host, verbs: Answers): Promise<string | null> {
   try {
-    return await host.serveControl();
+    return await host.serveControl(null, verbs);
   } catch (reason) {
     process.stderr.write(`portside: no control socket: ${sentence(reason)}\n`);
     return null;

@@ -227,3 +227,20 @@ describe('portside doctor', () => {
     expect(out.split('\n').length).toBeLessThanOrEqual(42);
   });
 });
+
+describe('portside services', () => {
+  test('starts and stops a service of a running host, and says why it cannot', async () => {
+    const rows = async (): Promise<string> => (await ours(['services', 'list'])).out;
+    expect(await rows()).toBe('http     80/tcp\n');
+    const started = await ours(['services', 'start', 'echo', 'iperf3=5301']);
+    expect(started.out).toBe('echo     7/tcp 7/udp\niperf3   5301/tcp 5301/udp\n');
+    expect((await near.sh(`echo hello | timeout 60 nc -N ${US} 7`)).out).toBe('hello\n');
+    const twice = await ours(['services', 'start', 'echo']);
+    expect([twice.code, twice.err.includes('echo is running')]).toEqual([1, true]);
+    expect((await ours(['services', 'stop', 'echo', 'iperf3'])).code).toBe(0);
+    expect((await near.sh(`nc -z ${US} 7`)).code).toBe(1);
+    expect(await rows()).toBe('http     80/tcp\n');
+    const never = await ours(['services', 'start', 'quote']);
+    expect([never.code, never.err.includes("'quote' is none of echo")]).toEqual([1, true]);
+  });
+});
