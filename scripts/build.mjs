@@ -20,7 +20,7 @@ const HOST_DOORS = ['net', 'dgram', 'dns'];
 
 function compile() {
   const tsc = require.resolve('typescript/bin/tsc');
-  const args = [tsc, '-p', 'tsconfig.json', '--outDir', fresh, '--inlineSources'];
+  const args = [tsc, '-p', 'tsconfig.json', '--outDir', fresh];
   const code = run(process.execPath, args, { timeoutMs: 900_000 });
   if (code !== 0) {
     rmSync(fresh, { recursive: true, force: true });
@@ -101,7 +101,10 @@ function writeRegister(cjs) {
 /** The same declarations once more where TypeScript takes them for CommonJS. */
 function declareForRequire() {
   const types = `${fresh}-types`;
-  cpSync(fresh, types, { recursive: true, filter: (path) => !/\.([cm]?js|map)$/.test(path) });
+  cpSync(fresh, types, {
+    recursive: true,
+    filter: (path) => !/\.([cm]?js|map|css|html|svg)$/.test(path),
+  });
   rmSync(join(types, 'cjs'), { recursive: true });
   writeFileSync(join(types, 'package.json'), '{ "type": "commonjs" }\n');
   renameSync(types, join(fresh, 'cjs', 'types'));

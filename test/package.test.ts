@@ -168,7 +168,8 @@ describe('the built package', () => {
       if (seen.has(path)) return;
       seen.add(path);
       const text = readFileSync(path, 'utf8');
-      for (const [, name] of text.matchAll(/(?:from|import)\s*["']([^"']+)["']/g)) {
+      const imports = /(?<!["'])\b(?:from|import)\s*["']([^"']+)["']/g; // not the word 'from' itself
+      for (const [, name] of text.matchAll(imports)) {
         if (name?.startsWith('.')) visit(join(path, '..', name));
         else foreign.push(`${path} ${name}`);
       }

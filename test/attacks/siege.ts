@@ -162,7 +162,7 @@ export class Siege {
       tcp.blocks.inUse,
       tcp.segs.used * 64 + tcp.segs.fingered * 4096,
       live * 2048,
-      tcp.timeWait.size * 88,
+      tcp.timeWait.size * 92,
       ip.reassembly.octets + ip.reassembly6.octets,
       queues,
     ]);
