@@ -253,7 +253,8 @@ bool Core::round(int& count) {
 }
 
 bool Core::judge(const RxResult& result) {
-  if (result.err == EIO) {  // the link is down; it may come up again
+  const bool down = result.err == EIO || (result.err == ENETDOWN && device_.present());
+  if (down) {  // the link is down; it may come up again
     stats_.rxErrors += 1;
     return false;
   }

@@ -38,6 +38,9 @@ OpenOptions readOptions(const Object& from) {
   o.netns = textOf(from, "netns");
   o.tap = flagOf(from, "tap", false);
   o.vnetHdr = flagOf(from, "vnetHdr", true);
+  o.packet = flagOf(from, "packet", false);
+  o.promiscuous = flagOf(from, "promiscuous", false);
+  o.mac = textOf(from, "mac");
   o.multiQueue = flagOf(from, "multiQueue", false);
   const Napi::Value offloads = from.Get("offloads");
   if (offloads.IsNumber()) o.offloads = offloads.As<Number>().Uint32Value();
@@ -232,6 +235,7 @@ Napi::Value Device::info(const CallbackInfo& info) {
   o.Set("netns", d.netns());
   o.Set("index", Number::New(env, d.index()));
   o.Set("tap", Napi::Boolean::New(env, d.tap()));
+  o.Set("mac", d.mac());
   o.Set("created", Napi::Boolean::New(env, d.created()));
   o.Set("headerSize", Number::New(env, d.headerSize()));
   o.Set("offloads", Number::New(env, d.offloads()));

@@ -29,6 +29,9 @@
 namespace portside {
 
 namespace {
+/** ARPHRD_ETHER; linux/if_arp.h does not go together with net/if.h. */
+constexpr int ETHERNET = 1;
+
 // IFLA_TUN_* came with Linux 4.17; named here so that older headers serve.
 enum { TUN_TYPE = 3, TUN_PI = 4, TUN_VNET_HDR = 5, TUN_PERSIST = 6, TUN_MULTI_QUEUE = 7 };
 constexpr int ATTR_MSG = 1;  // NLMSGERR_ATTR_MSG
@@ -83,6 +86,11 @@ void readLink(const nlmsghdr* h, LinkInfo& out) {
   out.name = text(find(first, len, IFLA_IFNAME));
   out.mtu = u32(find(first, len, IFLA_MTU));
   out.txQueueLen = u32(find(first, len, IFLA_TXQLEN));
+  const rtattr* mac = find(first, len, IFLA_ADDRESS);
+  // Of the links with six octets only an Ethernet has frames as we write them.
+  out.hasMac = mac != nullptr && info->ifi_type == ETHERNET &&
+               RTA_PAYLOAD(mac) == sizeof out.mac;
+  if (out.hasMac) std::memcpy(out.mac, RTA_DATA(mac), sizeof out.mac);
   const rtattr* linkInfo = find(first, len, IFLA_LINKINFO);
   if (linkInfo != nullptr) readTun(linkInfo, out);
 }

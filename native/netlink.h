@@ -24,6 +24,9 @@ struct LinkInfo {
   bool vnetHdr = false;
   bool persist = false;
   bool multiQueue = false;
+  /** Link-layer address, where it has one of six octets. */
+  bool hasMac = false;
+  uint8_t mac[6] = {};
 };
 
 /** An address or prefix in text was read into this. */

@@ -16,6 +16,7 @@
 
 #include "features.h"
 #include "netns.h"
+#include "packet_socket.h"
 
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
@@ -91,7 +92,10 @@ int flagsOf(const LinkInfo& link) {
 }  // namespace
 
 Failure Tuntap::openDescriptors(bool needTun) {
-  if (needTun) {
+  if (needTun && packet_) {
+    const Failure f = openPacketSocket(fd_);
+    if (f) return f;
+  } else if (needTun) {
     fd_ = openTun();
     if (!fd_.valid()) return fail(errno, "open", TUN_PATH);
     spare_ = openTun();
@@ -107,8 +111,9 @@ Failure Tuntap::open(const OpenOptions& options) {
     if (f) close();
     return f;
   }
+  packet_ = options.packet;
   Failure f = openInNamespace(options);
-  if (!f) f = attach(options);
+  if (!f) f = packet_ ? attachPacket(options) : attach(options);
   if (f) close();
   return f;
 }
@@ -224,6 +229,35 @@ Failure Tuntap::adopt(int fd) {
   return ok();
 }
 
+/** An interface that is there already, and stays. */
+Failure Tuntap::attachPacket(const OpenOptions& options) {
+  Failure f = netlink_.linkByName(options.name, before_);
+  if (f) return f;
+  if (!before_.hasMac) return fail(EINVAL, "bind", "is no Ethernet interface");
+  attached_ = existed_ = tap_ = true;
+  name_ = options.name;
+  index_ = before_.index;
+  mac_ = formatMac(before_.mac);
+  uint8_t mac[6];
+  PacketOptions wish;
+  wish.index = index_;
+  wish.vnetHdr = options.vnetHdr;
+  wish.promiscuous = options.promiscuous;
+  if (!options.mac.empty()) {
+    if (!parseMac(options.mac, mac)) return fail(EINVAL, "PACKET_ADD_MEMBERSHIP", options.mac);
+    if (options.mac != mac_) wish.mac = mac;
+  }
+  f = bindPacketSocket(fd_.get(), wish, headerSize_);
+  if (f) return f;
+  offloads_ = headerSize_ > 0 ? options.offloads & (TUN_F_CSUM | TSO | TUN_F_TSO_ECN) : 0;
+  return ok();
+}
+
+bool Tuntap::present() {
+  LinkInfo now;
+  return !link(now);
+}
+
 Failure Tuntap::link(LinkInfo& out) { return netlink_.linkByIndex(index_, out); }
 Failure Tuntap::setUp(bool up) { return netlink_.setUp(index_, up); }
 Failure Tuntap::setMtu(uint32_t mtu) { return netlink_.setMtu(index_, mtu); }
@@ -282,6 +316,7 @@ void Tuntap::putBack() {
       if (((now.flags ^ before_.flags) & IFF_UP) != 0) setUp((before_.flags & IFF_UP) != 0);
     }
   }
+  if (packet_) return;
   ::ioctl(fd_.get(), TUNSETOFFLOAD, static_cast<unsigned long>(offloadsBefore_));
   if (!adopted_ && headerSizeBefore_ > 0) {
     ::ioctl(fd_.get(), TUNSETVNETHDRSZ, &headerSizeBefore_);

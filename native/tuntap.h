@@ -19,6 +19,11 @@ struct OpenOptions {
   bool multiQueue = false;
   /** TUN_F_* bits that are wanted. */
   unsigned offloads = ~0U;
+  /** An existing Ethernet interface by AF_PACKET instead of a TUN or TAP. */
+  bool packet = false;
+  bool promiscuous = false;
+  /** Link-layer address to listen to besides the interface's own; empty: none. */
+  std::string mac;
   /** An open TUN descriptor, or -1. */
   int fd = -1;
 };
@@ -40,7 +45,13 @@ class Tuntap {
   /** Octets before each packet; 0 without a virtio-net header. */
   int headerSize() const { return headerSize_; }
   unsigned offloads() const { return offloads_; }
+  /** Whether packets have an Ethernet header. */
   bool tap() const { return tap_; }
+  bool packet() const { return packet_; }
+  /** The interface's own link-layer address; empty: it has none. */
+  const std::string& mac() const { return mac_; }
+  /** Whether there is still an interface behind the descriptor. */
+  bool present();
   /** False when the device was there before. */
   bool created() const { return !existed_; }
   const std::string& name() const { return name_; }
@@ -61,6 +72,7 @@ class Tuntap {
   Failure openDescriptors(bool needTun);
   Failure attach(const OpenOptions& options);
   Failure adopt(int fd);
+  Failure attachPacket(const OpenOptions& options);
   Failure lookBefore(const OpenOptions& options);
   Failure attachOnce(const OpenOptions& options, bool vnetHdr);
   void negotiate(unsigned wanted);
@@ -78,6 +90,8 @@ class Tuntap {
   int headerSize_ = 0;
   unsigned offloads_ = 0;
   bool tap_ = false;
+  bool packet_ = false;
+  std::string mac_;
   bool attached_ = false;
   bool existed_ = false;
   bool adopted_ = false;

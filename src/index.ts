@@ -30,7 +30,7 @@ export {
   type Host,
 } from './node/host.ts';
 export type { NetModule } from './node/net.ts';
-export type { HostLimits, HostOptions, TunOptions } from './node/options.ts';
+export type { EthernetOptions, HostLimits, HostOptions, TunOptions } from './node/options.ts';
 export type { QueueStats } from './node/queues.ts';
 export { SystemRandom } from './node/random.ts';
 export {

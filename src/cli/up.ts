@@ -1,4 +1,5 @@
-// `portside up`: a host of our own on a TUN device, with the small services, until a signal comes.
+// `portside up`: a host of our own on a TUN, a TAP or an Ethernet interface, with the small
+// services, until a signal comes.
 
 import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -8,6 +9,7 @@ import { type MetricsServer, serveMetrics } from '../node/metrics-server.ts';
 import { IPERF3_PORT } from '../services/iperf3.ts';
 import type { Service } from '../services/service.ts';
 import type { Inspector } from '../web/server.ts';
+import { parseMac } from '../wire/ethernet.ts';
 import { firstOther, parseAddress, parsePort, parseTyped } from './addresses.ts';
 import { inspectHost } from './inspect-host.ts';
 import { failWith, Report, sentence, UsageError } from './report.ts';
@@ -34,6 +36,9 @@ interface Options {
   iperf3?: boolean | string;
   via?: string;
   busyPoll?: string;
+  tap?: boolean;
+  packet?: string;
+  mac?: string;
   pidfile?: string;
   json?: boolean;
   // commander's name for --no-control
@@ -42,12 +47,17 @@ interface Options {
   metrics?: string;
 }
 
+type DeviceKind = 'tun' | 'tap' | 'packet';
+
 export interface Plan {
   readonly name: string;
   /** As typed; the first one belongs to the device's prefix. */
   readonly addresses: readonly string[];
   readonly own: readonly string[];
-  readonly peer: string;
+  /** Null: nobody is known at the other end of the wire. */
+  readonly peer: string | null;
+  readonly kind: DeviceKind;
+  readonly mac: string | undefined;
   readonly mtu: number | undefined;
   readonly netns: string | undefined;
   readonly busyPollUs: number | undefined;
@@ -67,13 +77,16 @@ function gather(value: string, before: string[] = []): string[] {
 
 export function upCommand(): Command {
   return new Command('up')
-    .summary('own addresses on a TUN device and serve on them')
-    .description('own addresses on a TUN device and serve on them, until SIGINT or SIGTERM')
+    .summary('own addresses on a device and serve on them')
+    .description('own addresses on a device and serve on them, until SIGINT or SIGTERM')
     .argument('[NAME]', `device; an existing TUN is used and left as found (${DEFAULT_NAME})`)
     .argument('[ADDR/PREFIX]', 'our address and the prefix of its link, such as 10.77.0.2/24')
     .option('--addr <ADDR/PREFIX>', 'a further address of ours (may be given again)', gather)
     .option('--own <PREFIX>', 'own every address of PREFIX (may be given again)', gather)
     .option('--peer <ADDR>', "the kernel's address (default: the prefix's first other host)")
+    .option('--tap', 'a TAP device: an Ethernet between us and the kernel, or a bridge')
+    .option('--packet <IFACE>', 'an Ethernet interface that is there; --peer is its router')
+    .option('--mac <MAC>', "our link-layer address (default: random, or IFACE's own)")
     .option('--mtu <N>', "largest IP packet in octets (default: the device's, 1500)")
     .option('--netns <NAME>', 'make or enter this network namespace for the device')
     .option('--echo', 'echo, port 7, TCP and UDP')
@@ -106,7 +119,9 @@ export function plan(
 ): Plan {
   // With one word there is no name: it is the address.
   const typed = second ?? first;
-  const name = second === undefined ? DEFAULT_NAME : (first as string);
+  const kind = kindOf(options);
+  const named = second === undefined ? DEFAULT_NAME : (first as string);
+  const name = options.packet ?? named;
   if (typed === undefined) {
     throw new UsageError(
       'ADDR/PREFIX is missing, as in `portside up 10.77.0.2/24` (it goes before --http, --iperf3)',
@@ -116,8 +131,9 @@ export function plan(
     throw new UsageError(`'${name}' is not a device name of at most ${MOST_NAME} characters`);
   }
   const main = parseTyped(typed, 'ADDR/PREFIX');
-  const peer = options.peer === undefined ? firstOther(main) : parseAddress(options.peer, '--peer');
-  if (peer === null) {
+  const other = kind === 'packet' ? null : firstOther(main);
+  const peer = options.peer === undefined ? other : parseAddress(options.peer, '--peer');
+  if (peer === null && kind !== 'packet') {
     throw new UsageError(`${main.text} has no other host address: give --peer ADDR`);
   }
   if (peer === main.address) {
@@ -128,6 +144,8 @@ export function plan(
     addresses: [main.text, ...(options.addr ?? []).map((text) => parseTyped(text, '--addr').text)],
     own: (options.own ?? []).map((text) => parseTyped(text, '--own').text),
     peer,
+    kind,
+    mac: parseOwnMac(options),
     mtu: options.mtu === undefined ? undefined : parseMtu(options.mtu),
     netns: options.netns === undefined ? undefined : parseNetns(options.netns),
     busyPollUs: options.busyPoll === undefined ? undefined : parseBusyPoll(options.busyPoll),
@@ -138,6 +156,23 @@ export function plan(
     inspect: inspectOf(options),
     metrics: options.metrics === undefined ? null : parsePort(options.metrics, '--metrics'),
   };
+}
+
+function kindOf(options: Options): DeviceKind {
+  if (options.tap === true && options.packet !== undefined) {
+    throw new UsageError('--tap and --packet: a host has one device');
+  }
+  return options.packet !== undefined ? 'packet' : options.tap === true ? 'tap' : 'tun';
+}
+
+function parseOwnMac(options: Options): string | undefined {
+  const { mac } = options;
+  if (mac === undefined) return undefined;
+  if (kindOf(options) === 'tun') throw new UsageError('--mac goes with --tap or --packet');
+  if (parseMac(mac) === null) {
+    throw new UsageError(`--mac: '${mac}' is not a host's address, like 02:00:5e:10:00:01`);
+  }
+  return mac;
 }
 
 function parseMtu(text: string): number {
@@ -242,16 +277,18 @@ async function run(wish: Plan): Promise<void> {
 export function openHost(
   wish: Pick<Plan, 'name' | 'addresses' | 'own' | 'peer' | 'mtu' | 'netns'> & Partial<Plan>,
 ): Promise<Host> {
+  const kind = wish.kind ?? 'tun';
   return createHost({
-    tun: {
+    [kind]: {
       name: wish.name,
+      ...(wish.mac === undefined ? {} : { mac: wish.mac }),
       ...(wish.netns === undefined ? {} : { netns: wish.netns }),
       ...(wish.busyPollUs === undefined ? {} : { busyPollUs: wish.busyPollUs }),
     },
     addresses: [...wish.addresses, ...wish.own.map((prefix) => ({ prefix, own: 'all' as const }))],
     peer: wish.peer,
     // The other end of the wire is a router: whoever it brings to us gets an answer.
-    routes: [{ prefix: '0.0.0.0/0', via: wish.peer }],
+    routes: wish.peer === null ? [] : [{ prefix: '0.0.0.0/0', via: wish.peer }],
     ...(wish.mtu === undefined ? {} : { mtu: wish.mtu }),
   });
 }
@@ -310,7 +347,11 @@ function announce(report: Report, host: Host, wish: Plan, services: readonly Ser
   const mtu = device?.mtu ?? wish.mtu ?? 1500;
   const offloads = device?.offloads ?? [];
   const where = wish.netns === undefined ? '' : ` in namespace ${wish.netns}`;
-  const detail = [`peer ${wish.peer}`, `MTU ${mtu}`, `offloads ${offloads.join(' ') || 'none'}`];
+  const detail = [
+    `peer ${wish.peer ?? 'none'}`,
+    `MTU ${mtu}`,
+    `offloads ${offloads.join(' ') || 'none'}`,
+  ];
   const owns = [...wish.addresses, ...wish.own.map((prefix) => `all of ${prefix}`)].join(', ');
   report.say('up', `${wish.name}${where} owns ${owns} (${detail.join(', ')})`, {
     device: wish.name,

@@ -17,6 +17,11 @@ export interface NativeOptions {
   fd?: number;
   vnetHdr?: boolean;
   multiQueue?: boolean;
+  /** An existing Ethernet interface by AF_PACKET. */
+  packet?: boolean;
+  promiscuous?: boolean;
+  /** Link-layer address to listen to besides the interface's own. */
+  mac?: string;
   /** TUN_F_* bits that are wanted. */
   offloads?: number;
   /** µs to go on asking for packets before the event loop sleeps; 0: none (busy-poll.h). */
@@ -27,7 +32,10 @@ export interface NativeInfo {
   readonly name: string;
   readonly netns: string;
   readonly index: number;
+  /** Packets have an Ethernet header. */
   readonly tap: boolean;
+  /** Of an interface by AF_PACKET: its own link-layer address; else ''. */
+  readonly mac: string;
   readonly created: boolean;
   /** Octets of virtio-net header before each packet; 0: none. */
   readonly headerSize: number;

@@ -5,7 +5,7 @@ import type { SystemError } from './errors.ts';
 
 export interface DeviceWish {
   readonly name: string;
-  readonly kind: 'tun' | 'tap';
+  readonly kind: 'tun' | 'tap' | 'packet';
   readonly netns: string;
 }
 
@@ -79,7 +79,20 @@ function namespaceHint(error: NativeError, wish: DeviceWish): string {
 
 const DEVICE_CALLS = new Set(['TUNSETIFF', 'TUNGETIFF', 'TUNSETVNETHDRSZ', 'TUNGETVNETHDRSZ']);
 
+const PACKET_CALLS = new Set(['socket', 'bind', 'PACKET_ADD_MEMBERSHIP', 'SO_ATTACH_FILTER']);
+
+function packetHint(error: NativeError, wish: DeviceWish): string {
+  if (error.code === 'EPERM') return 'CAP_NET_RAW is missing: run it as root';
+  if (error.code === 'ENODEV') {
+    return `there is no interface ${wish.name}: ip link add ${wish.name} type veth peer name …`;
+  }
+  return '';
+}
+
 function hintFor(error: NativeError, wish: DeviceWish): string {
+  if (wish.kind === 'packet' && (PACKET_CALLS.has(error.syscall) || error.code === 'ENODEV')) {
+    return packetHint(error, wish);
+  }
   if (DEVICE_CALLS.has(error.syscall) || error.detail === '/dev/net/tun') {
     return deviceHint(error, wish);
   }

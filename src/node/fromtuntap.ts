@@ -256,7 +256,8 @@ async function importTuntap2(): Promise<Tuntap2> {
 }
 
 async function openTuntap2(options: TunOptions): Promise<StreamLink> {
-  if (options.kind === 'tap' || options.netns !== undefined || options.fd !== undefined) {
+  const isOther = options.kind !== undefined && options.kind !== 'tun';
+  if (isOther || options.netns !== undefined || options.fd !== undefined) {
     throw coded(
       TypeError,
       'ERR_PORTSIDE_DRIVER_OPTION',

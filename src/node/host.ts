@@ -21,7 +21,7 @@ import { errnoError, invalidOption } from './errors.ts';
 import { type Fetch, makeFetch } from './fetch.ts';
 import { Ground } from './ground.ts';
 import { closeAll, joinLink, makeLink, openLink } from './host-links.ts';
-import { addOwnRoutes } from './host-setup.ts';
+import { addOwnRoutes, type Joined, untilOurs } from './host-setup.ts';
 import { type HttpModule, type HttpsModule, makeHttp, makeHttps } from './http.ts';
 import { makeNet, type NetModule } from './net.ts';
 import { type HostOptions, readOptions, type Settings } from './options.ts';
@@ -68,7 +68,7 @@ export class Host extends EventEmitter {
   /** The device beneath; null on loopback or on a link of the program's. */
   readonly device: DeviceInfo | null;
   /** Fulfilled when the host can be reached; after `createHost` it is. */
-  readonly ready: Promise<void> = Promise.resolve();
+  readonly ready: Promise<void>;
   #http: HttpModule | null = null;
   #https: HttpsModule | null = null;
   #fetch: Fetch | null = null;
@@ -89,6 +89,9 @@ export class Host extends EventEmitter {
     this.#driver = driver;
     this.#queues = base.queues;
     this.#settings = settings;
+    this.ready = base.ready ?? Promise.resolve();
+    // Who does not wait for it finds out by what does not work.
+    this.ready.catch(() => {});
     // However a worker ends, the peers of its connections hear of it.
     if (base.seat !== null && base.seat.index > 0) process.once('exit', this.#onExit);
     this.#clock = driver.clock;
@@ -281,12 +284,14 @@ interface Base {
   /** With several queues: this thread's, and how packets come to the others. */
   readonly seat: Seat | null;
   queues: Queues | null;
+  /** Fulfilled when every address is known to be ours; null: they are. */
+  ready: Promise<void> | null;
 }
 
 /**
  * Makes a host and brings it up.
  * @throws ERR_PORTSIDE_INVALID_OPTION; what opening the device throws (EPERM, EACCES, EBUSY, …);
- *   ERR_PORTSIDE_NATIVE_UNAVAILABLE
+ *   ERR_PORTSIDE_NATIVE_UNAVAILABLE; EADDRINUSE when another host on the Ethernet has an address
  */
 export async function createHost(options: HostOptions = {}): Promise<Host> {
   const settings = readOptions(options);
@@ -299,7 +304,14 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     closeAll([first, ...further]);
     throw error;
   }
-  return finish(settings, base, first, further);
+  const host = finish(settings, base, first, further);
+  try {
+    await host.ready;
+  } catch (error) {
+    await host.close({ deadlineMs: 0 });
+    throw error;
+  }
+  return host;
 }
 
 /**
@@ -346,7 +358,7 @@ function makeBase(settings: Settings, seat: Seat | null): Base {
     sum: slabSum(slab),
   });
   driver = new Driver(stack, clock);
-  return { stack, driver, slab, rxBase, seat, queues: null };
+  return { stack, driver, slab, rxBase, seat, queues: null, ready: null };
 }
 
 function finish(
@@ -358,20 +370,26 @@ function finish(
   const { stack, driver, slab, rxBase, seat } = base;
   // The first queue's thread sets the device up.
   const isFirstSeat = (seat?.index ?? 0) === 0;
+  const size = settings.receiveOctets;
   try {
-    const id = joinLink(settings, stack, link, isFirstSeat);
+    const id = joinLink(base, { settings, configures: isFirstSeat }, link, {
+      at: rxBase,
+      size,
+    });
     if (seat !== null) {
       base.queues = new Queues(seat, stack, id);
       stack.ip.elsewhere = base.queues;
       driver.attachSource(base.queues, id, slab);
     }
-    if (link !== null) driver.attach(link, id, slab, rxBase, settings.receiveOctets);
+    const joined: Joined[] = [{ settings, id }];
     further.forEach((more, i) => {
-      const moreId = joinLink(settings.links[i] as Settings, stack, more, true);
-      const region = slab.reserve(settings.receiveOctets);
-      driver.attach(more, moreId, slab, region, settings.receiveOctets);
+      const of = settings.links[i] as Settings;
+      const region = { at: slab.reserve(size), size };
+      const moreId = joinLink(base, { settings: of, configures: true }, more, region);
+      joined.push({ settings: of, id: moreId });
     });
     if (further.length > 0) addOwnRoutes(stack);
+    base.ready = untilOurs(base, joined);
   } catch (error) {
     closeAll([link, ...further]);
     throw error;

@@ -6,29 +6,26 @@ import type { Link } from '../link/link.ts';
 import type { ConfigOverrides } from '../stack/config.ts';
 import { type Address, parse, parsePrefix } from '../wire/address.ts';
 import type { Clock } from './clock.ts';
+import {
+  type DeviceWish,
+  type EthernetOptions,
+  readDevice,
+  type TunOptions,
+} from './device-options.ts';
 import { type DnsOptions, type DnsSettings, readDnsOptions } from './dns-options.ts';
 import { invalidOption } from './errors.ts';
 import type { Lookup } from './ground.ts';
 import { MOST_QUEUES } from './queues.ts';
 
-export interface TunOptions {
-  /** Device name; default `portside0`. */
-  name?: string;
-  driver?: 'auto' | 'native' | 'tuntap2';
-  /** Network namespace: made when it is not there, and removed again by whoever made it. */
-  netns?: string;
-  /** An open descriptor of a TUN device. */
-  fd?: number;
-  /**
-   * µs for which the event loop goes on asking for packets before it sleeps, while packets come so
-   * close behind one another; 0 = never. Default 50. Costs CPU time that would be idle otherwise.
-   */
-  busyPollUs?: number;
-}
+export type { EthernetOptions, TunOptions } from './device-options.ts';
 
 export interface HostOptions {
-  /** A TUN device. Without `tun` and `link` the host lives on loopback alone. */
+  /** A TUN device. Without a device and a `link` the host lives on loopback alone. */
   tun?: TunOptions | string | boolean;
+  /** A TAP device instead: an Ethernet whose other end is the kernel's, or a bridge's. */
+  tap?: EthernetOptions | string | boolean;
+  /** An Ethernet interface that is there (a veth's end, a macvlan, a card), by AF_PACKET. */
+  packet?: EthernetOptions | string;
   /** A link of the program's, or a function that makes one over the host's slab. */
   link?: Link | ((slab: Slab) => Link);
   /** `'10.77.0.2/24'`, or every address of a prefix: `{ prefix: '10.9.0.0/16', own: 'all' }`. */
@@ -38,7 +35,10 @@ export interface HostOptions {
    * on a device that this host has made. Null: none.
    */
   peer?: string | null;
-  /** Default with a device or a link: everything goes there. */
+  /**
+   * Default with a TUN or a link: everything goes there. On an Ethernet: to the `peer`, where there
+   * is one.
+   */
   routes?: { prefix: string; via?: string }[];
   /** 576 to 65,535 octets; default: the link's, 1500 on a TUN. */
   mtu?: number;
@@ -65,7 +65,7 @@ export interface HostOptions {
 /** As the options of the same names of `createHost`; without `routes` its own prefixes alone. */
 export type FurtherLink = Pick<
   HostOptions,
-  'tun' | 'link' | 'addresses' | 'peer' | 'routes' | 'mtu'
+  'tun' | 'tap' | 'packet' | 'link' | 'addresses' | 'peer' | 'routes' | 'mtu'
 >;
 
 export interface HostLimits {
@@ -92,7 +92,7 @@ export interface Route {
 export interface Settings {
   /** What was read. */
   given: HostOptions;
-  tun: TunOptions | null;
+  tun: DeviceWish | null;
   link: Link | ((slab: Slab) => Link) | null;
   addresses: OwnAddress[];
   peer: Address | null | undefined;
@@ -112,6 +112,8 @@ export interface Settings {
 
 const KNOWN = new Set<string>([
   'tun',
+  'tap',
+  'packet',
   'link',
   'addresses',
   'peer',
@@ -128,9 +130,6 @@ const KNOWN = new Set<string>([
   'config',
 ]);
 const MIB = 1 << 20;
-const LONGEST_NAME = 15;
-/** A loop that does not sleep for longer helps nobody. */
-const MOST_POLL_US = 10_000;
 
 /** Throws ERR_PORTSIDE_INVALID_OPTION at the first thing that is wrong. */
 export function readOptions(options: HostOptions = {}): Settings {
@@ -146,10 +145,10 @@ export function readOptions(options: HostOptions = {}): Settings {
       );
     }
   }
-  const tun = readTun(options.tun);
+  const tun = readDevice(options);
   const link = options.link ?? null;
   if (tun !== null && link !== null) {
-    throw invalidOption('link', 'cannot be given together with `tun`', link);
+    throw invalidOption('link', `cannot be given together with \`${tun.kind ?? 'tun'}\``, link);
   }
   if (link !== null && typeof link !== 'function' && typeof link.transmit !== 'function') {
     throw invalidOption('link', 'must have a transmit method or be a function', link);
@@ -185,15 +184,16 @@ function readLinks(links: unknown, isFirst: boolean): Settings[] {
   if (!Array.isArray(links) || links.length > MOST_LINKS) {
     throw invalidOption('links', `must be an array of at most ${MOST_LINKS} links`, links);
   }
-  if (!isFirst)
-    throw invalidOption('links', 'are further ones: `tun` or `link` is the first', links);
+  if (!isFirst) {
+    throw invalidOption('links', 'are further ones: a device or `link` is the first', links);
+  }
   return links.map((given: FurtherLink, i) => {
-    const { tun, link, addresses, peer, routes, mtu } = given ?? {};
-    if (tun === undefined && link === undefined) {
-      throw invalidOption(`links[${i}]`, 'must have a `tun` or a `link`', given);
+    const { tun, tap, packet, link, addresses, peer, routes = [], mtu } = given ?? {};
+    if ((tun ?? tap ?? packet ?? link) === undefined) {
+      throw invalidOption(`links[${i}]`, 'must have a device or a `link`', given);
     }
     // What exactOptionalPropertyTypes wants: absent is not undefined.
-    const options = { tun, link, addresses, peer, routes: routes ?? [], mtu } as HostOptions;
+    const options = { tun, tap, packet, link, addresses, peer, routes, mtu } as HostOptions;
     return readOptions(options);
   });
 }
@@ -211,47 +211,18 @@ function optionNamed(options: object, key: string): unknown {
   return (options as Record<string, unknown>)[key];
 }
 
-function readTun(tun: HostOptions['tun']): TunOptions | null {
-  if (tun === undefined || tun === false) return null;
-  if (tun === true) return {};
-  const options = typeof tun === 'string' ? { name: tun } : tun;
-  if (typeof options !== 'object' || options === null) {
-    throw invalidOption('tun', 'must be an object, a device name or true', tun);
-  }
-  const { name, driver, netns, fd, busyPollUs } = options;
-  if (name !== undefined && !isName(name, LONGEST_NAME)) {
-    throw invalidOption('tun.name', 'must be a device name of 1 to 15 characters', name);
-  }
-  if (netns !== undefined && !isName(netns, 255)) {
-    throw invalidOption('tun.netns', 'must be the name of a network namespace', netns);
-  }
-  if (driver !== undefined && !['auto', 'native', 'tuntap2'].includes(driver)) {
-    throw invalidOption('tun.driver', "must be 'auto', 'native' or 'tuntap2'", driver);
-  }
-  if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) {
-    throw invalidOption('tun.fd', 'must be an open file descriptor', fd);
-  }
-  const isTime = (us: unknown): boolean => typeof us === 'number' && us >= 0 && us <= MOST_POLL_US;
-  if (busyPollUs !== undefined && !isTime(busyPollUs)) {
-    throw invalidOption('tun.busyPollUs', 'must be a number from 0 to 10000', busyPollUs);
-  }
-  return options;
-}
-
-function readQueues(queues: unknown, tun: TunOptions | null): number {
+function readQueues(queues: unknown, tun: DeviceWish | null): number {
   if (queues === undefined) return 1;
   if (typeof queues !== 'number' || !(queues >= 1 && queues <= MOST_QUEUES) || queues % 1 !== 0) {
     throw invalidOption('queues', `must be an integer from 1 to ${MOST_QUEUES}`, queues);
   }
-  const isOurs = tun !== null && tun.driver !== 'tuntap2' && tun.fd === undefined;
+  // On an Ethernet each queue would have to hear what neighbours say, and it comes to one of them.
+  const isTun = tun !== null && (tun.kind ?? 'tun') === 'tun';
+  const isOurs = isTun && tun.driver !== 'tuntap2' && tun.fd === undefined;
   if (queues > 1 && !isOurs) {
     throw invalidOption('queues', "wants a `tun` by name with the driver 'native'", queues);
   }
   return queues;
-}
-
-function isName(value: unknown, longest: number): boolean {
-  return typeof value === 'string' && value.length <= longest && /^[^\s/\0.][^\s/\0]*$/.test(value);
 }
 
 function readAddress(entry: unknown, i: number): OwnAddress {

@@ -1,10 +1,12 @@
-// A TUN or TAP device as a link (link/link.ts), over the addon: batches come in through one call of
-// a sink, packets leave through a table and one native flush.
+// A TUN, a TAP or an interface by AF_PACKET as a link (link/link.ts), over the addon: batches come
+// in through one call of a sink, packets leave through a table and one native flush.
 
+import { randomBytes } from 'node:crypto';
 import type { Slab } from '../base/slab.ts';
 import type { Tx } from '../base/tx.ts';
 import type { Link } from '../link/link.ts';
 import { LinkCap } from '../link/link.ts';
+import { type Mac, parseMac } from '../wire/ethernet.ts';
 import {
   type Addon,
   type DeviceStats,
@@ -14,7 +16,7 @@ import {
   type NativeInfo,
 } from './addon.ts';
 import { DatagramMerge } from './datagram-merge.ts';
-import { explain } from './device-error.ts';
+import { type DeviceWish, explain } from './device-error.ts';
 import { TX_ROWS, TxTable } from './tx-table.ts';
 
 /** Packets of one batch; also rows of `meta`. */
@@ -65,7 +67,10 @@ export type Offload = keyof typeof OFFLOADS;
 export interface TunOptions {
   /** Default `portside0`. A pattern like `ps%d` lets the kernel number it. */
   name?: string | undefined;
-  kind?: 'tun' | 'tap' | undefined;
+  kind?: 'tun' | 'tap' | 'packet' | undefined;
+  /** Own link-layer address; default: random on a TAP, the interface's by AF_PACKET. */
+  mac?: string | undefined;
+  promiscuous?: boolean | undefined;
   /** Network namespace by name, as `ip netns` knows it; made when there is none. */
   netns?: string | undefined;
   /** An open TUN or TAP descriptor. It is duplicated: the program closes its own. */
@@ -125,12 +130,20 @@ function offloadBits(wanted: readonly Offload[] | undefined): number {
   return wanted.reduce((bits, name) => bits | OFFLOADS[name], 0);
 }
 
+/** RFC 7042 §2.1: administered locally, of one host. */
+function randomMac(): string {
+  const octets = [...randomBytes(6)];
+  octets[0] = ((octets[0] as number) & 0xfc) | 2;
+  return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
+}
+
 export class TunLink implements DeviceLink {
   readonly name: string;
   mtu: number;
   readonly caps: number;
   readonly loopback = false;
-  readonly kind: 'tun' | 'tap';
+  readonly kind: 'tun' | 'tap' | 'packet';
+  readonly mac: Mac | null;
   readonly device: DeviceInfo;
   readonly meta = new Int32Array(RX_ROWS * RX_STRIDE);
   readonly #native: NativeDevice;
@@ -138,11 +151,12 @@ export class TunLink implements DeviceLink {
   #closed = false;
   #started = false;
 
-  private constructor(native: NativeDevice, info: NativeInfo, mtu: number) {
+  private constructor(native: NativeDevice, info: NativeInfo, mtu: number, mac: Mac | null) {
     this.#native = native;
     this.name = info.name;
     this.mtu = mtu;
-    this.kind = info.tap ? 'tap' : 'tun';
+    this.kind = info.mac !== '' ? 'packet' : info.tap ? 'tap' : 'tun';
+    this.mac = mac;
     this.caps = capsOf(info);
     this.device = {
       name: info.name,
@@ -164,11 +178,18 @@ export class TunLink implements DeviceLink {
     const name = options.name ?? 'portside0';
     const kind = options.kind ?? 'tun';
     const netns = options.netns ?? '';
-    const wish = { name: options.fd === undefined ? name : `fd ${options.fd}`, kind, netns };
+    const wish: DeviceWish = {
+      name: options.fd === undefined ? name : `fd ${options.fd}`,
+      kind,
+      netns,
+    };
     try {
       const native = new addon.Device({
         name,
         tap: kind === 'tap',
+        packet: kind === 'packet',
+        promiscuous: options.promiscuous ?? false,
+        ...(options.mac === undefined ? {} : { mac: options.mac.toLowerCase().replace(/-/g, ':') }),
         netns,
         vnetHdr: options.vnetHdr ?? true,
         multiQueue: options.multiQueue ?? false,
@@ -179,7 +200,8 @@ export class TunLink implements DeviceLink {
       const info = native.info();
       // An adopted descriptor may belong to a namespace that we may not look into.
       const mtu = info.index === 0 ? 1500 : native.link().mtu;
-      return new TunLink(native, info, mtu);
+      const mac = info.tap ? parseMac(options.mac ?? (info.mac || randomMac())) : null;
+      return new TunLink(native, info, mtu, mac);
     } catch (error) {
       throw explain(error, wish);
     }

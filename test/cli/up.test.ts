@@ -14,6 +14,8 @@ describe('portside up', () => {
       peer: '10.77.0.1',
       mtu: undefined,
       netns: undefined,
+      kind: 'tun',
+      mac: undefined,
       busyPollUs: undefined,
       wanted: {
         via: 'core',
@@ -58,6 +60,8 @@ describe('portside up', () => {
       peer: '10.77.0.254',
       mtu: 9000,
       netns: 'lab',
+      kind: 'tun',
+      mac: undefined,
       busyPollUs: 0,
       wanted: { via: 'net', echo: true, discard: true, chargen: true, http: true, iperf3: 5202 },
       pidfile: '/run/x.pid',
