@@ -1,10 +1,11 @@
-// `portside router`: a stack with several TUN devices that passes packets on between them, and
-// translates them where it is told to, until a signal comes.
+// `portside router`: a stack with several devices (TUN, TAP, Ethernet interfaces) that passes
+// packets on between them, and translates them where it is told to, until a signal comes.
 
 import { Command } from 'commander';
 import type { PortForward } from '../forward/nat-rules.ts';
 import { createHost, type Host } from '../node/host.ts';
 import type { FurtherLink } from '../node/options.ts';
+import { parseMac } from '../wire/ethernet.ts';
 import { parseAddress, parsePort, parseTyped } from './addresses.ts';
 import { failWith, Report, UsageError } from './report.ts';
 import { boundTheEnd, untilSignal } from './up.ts';
@@ -39,11 +40,11 @@ function gather(value: string, before: string[] = []): string[] {
 
 export function routerCommand(): Command {
   return new Command('router')
-    .summary('pass packets on between TUN devices of ours')
-    .description('pass packets on between TUN devices of ours, until SIGINT or SIGTERM')
+    .summary('pass packets on between devices of ours')
+    .description('pass packets on between devices of ours, until SIGINT or SIGTERM')
     .option(
       '--link <SPEC>',
-      'NAME,ADDR/PREFIX[,ADDR/PREFIX…][,peer=ADDR][,netns=NAME][,mtu=N] (two or more)',
+      'NAME[,tap|,packet][,mac=MAC],ADDR/PREFIX[,…][,peer=ADDR][,netns=NAME][,mtu=N] (two or more)',
       gather,
     )
     .option('--route <SPEC>', 'PREFIX,NAME[,via=ADDR]: reached by device NAME', gather)
@@ -114,21 +115,36 @@ function readLink(text: string): ReadLink {
   }
   const values = new Map<string, string>();
   const addresses: string[] = [];
+  let kind: 'tun' | 'tap' | 'packet' = 'tun';
   for (const part of words) {
     const at = part.indexOf('=');
-    if (at < 0) addresses.push(parseTyped(part, `--link ${name}`).text);
+    if (part === 'tap' || part === 'packet') kind = part;
+    else if (at < 0) addresses.push(parseTyped(part, `--link ${name}`).text);
     else values.set(part.slice(0, at), part.slice(at + 1));
   }
   if (addresses.length === 0) throw new UsageError(`--link ${text}: ADDR/PREFIX is missing`);
   const link: ReadLink = { name, addresses, routes: [] };
   const netns = values.get('netns');
-  link.tun = { name, ...(netns === undefined ? {} : { netns }) };
+  const mac = readMac(values.get('mac'), kind, text);
+  const device = { name, ...(netns === undefined ? {} : { netns }) };
+  if (kind === 'tun') link.tun = device;
+  else link[kind] = { ...device, ...(mac === undefined ? {} : { mac }) };
   for (const [key, value] of values) {
     if (key === 'peer') link.peer = value === 'none' ? null : parseAddress(value, 'peer=');
     else if (key === 'mtu') link.mtu = Number(value);
-    else if (key !== 'netns') throw new UsageError(`--link ${text}: '${key}=' is unknown`);
+    else if (key !== 'netns' && key !== 'mac')
+      throw new UsageError(`--link ${text}: '${key}=' is unknown`);
   }
   return link;
+}
+
+function readMac(mac: string | undefined, kind: string, text: string): string | undefined {
+  if (mac === undefined) return undefined;
+  if (kind === 'tun') throw new UsageError(`--link ${text}: mac= goes with tap or packet`);
+  if (parseMac(mac) === null) {
+    throw new UsageError(`--link ${text}: '${mac}' is not a host's address`);
+  }
+  return mac;
 }
 
 function readForward(text: string): PortForward {

@@ -1,12 +1,14 @@
-// A packet of ours that found no neighbour comes back as an ICMP error from ourselves (RFC 4861
-// §7.2.2, as Linux does for IPv4, too): over the stack's own loopback, so that transports hear of
-// it the way they hear of every other error. COLD.
+// A packet that found no neighbour is answered with an ICMP error (RFC 4861 §7.2.2, RFC 1812
+// §5.2.7.1). One of ours comes back over the stack's own loopback, as with Linux, so that
+// transports hear of it as of every other error; the sender of one passed on is told. COLD.
 
 import { DstKind, RxFlag } from '../base/rx.ts';
+import { TxFlag } from '../base/tx.ts';
 import * as icmp4 from '../wire/icmp4.ts';
 import * as icmp6 from '../wire/icmp6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import { NOT_OURS } from './addresses.ts';
 import { sendError } from './icmp-send.ts';
 import { sendError6 } from './icmp6-send.ts';
 import { describe } from './input4.ts';
@@ -30,17 +32,26 @@ export function unreachable(ip: IpLayer, packet: Waiting): void {
   rx.linkId = 0;
   rx.off = off;
   rx.len = len;
-  rx.flags = RxFlag.LOOPBACK;
   rx.gsoType = 0;
   rx.gsoSize = 0;
   rx.dstKind = DstKind.UNICAST;
   if (packet.family === 6) {
     describe6(rx);
     rx.len = Math.min(rx.len, len);
+    rx.flags = flagsOf(ip, packet);
     sendError6(ip, rx, icmp6.Type.DEST_UNREACH, icmp6.Unreach.ADDRESS, 0);
     return;
   }
   describe(rx, ipv4.headerLen(rx.u8, off));
   rx.len = Math.min(rx.len, len);
+  rx.flags = flagsOf(ip, packet);
   sendError(ip, rx, icmp4.Type.DEST_UNREACH, icmp4.Unreach.HOST, 0);
+}
+
+function flagsOf({ addresses, rx }: IpLayer, packet: Waiting): number {
+  const { src0, src1, src2, src3 } = rx;
+  if (addresses.kindOf(src0, src1, src2, src3) !== NOT_OURS) return RxFlag.LOOPBACK;
+  // Of a longer one the octets that its checksum needs are not here.
+  const isPartial = (packet.flags & TxFlag.NEEDS_CSUM) !== 0 && packet.octets.length <= QUOTED;
+  return RxFlag.TRANSIT | (isPartial ? RxFlag.NEEDS_CSUM : 0);
 }

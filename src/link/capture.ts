@@ -1,13 +1,15 @@
-// Packets to a pcapng file (draft-ietf-opsawg-pcapng): one section, one interface of link type RAW
-// for each link, nanoseconds, direction flags and comments. Pure: chunks of octets go to a sink.
+// Packets to a pcapng file (draft-ietf-opsawg-pcapng): one section, one interface for each link, of
+// link type RAW, or ETHERNET where packets have its header, nanoseconds, direction flags and
+// comments. Pure: chunks of octets go to a sink.
 // Partial checksums are completed in the copy that is written, so that Wireshark finds them right;
 // super-segments are written whole and noted.
 
 import { RxFlag } from '../base/rx.ts';
 import type { Slab } from '../base/slab.ts';
 import { type Tx, TxFlag } from '../base/tx.ts';
+import * as ethernet from '../wire/ethernet.ts';
 import type { Link } from './link.ts';
-import { completeChecksum, copyPacket, packetLen, type Sum } from './packet.ts';
+import { completeChecksum, copyPacket, frameLen, type Sum } from './packet.ts';
 
 /** Takes a chunk of the file; the octets are the sink's to keep. */
 export type CaptureSink = (chunk: Uint8Array) => void;
@@ -22,6 +24,7 @@ const BLOCK_EPB = 6;
 const BLOCK_DSB = 10;
 /** RFC draft pcapng §4.7: a TLS key log, as NSS writes it. */
 const TLS_KEY_LOG = 0x544c534b;
+const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_RAW = 101;
 const OPT_END = 0;
 const OPT_COMMENT = 1;
@@ -112,10 +115,10 @@ export class PcapngWriter {
   }
 
   /** Adds an interface; the answer names it in `packet`. */
-  addInterface(name: string, description = ''): number {
+  addInterface(name: string, description = '', isEthernet = false): number {
     const fixed = new Uint8Array(8);
     const view = new DataView(fixed.buffer);
-    view.setUint16(0, LINKTYPE_RAW, true);
+    view.setUint16(0, isEthernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW, true);
     view.setUint32(4, this.#snapLen, true);
     const options: Option[] = [{ code: IF_NAME, value: utf8(name) }];
     if (description !== '') options.push({ code: IF_DESCRIPTION, value: utf8(description) });
@@ -204,6 +207,7 @@ export interface CaptureOptions {
 export class Capture implements Link {
   readonly inner: Link;
   readonly loopback: boolean;
+  readonly mac: ethernet.Mac | null;
   readonly #writer: PcapngWriter;
   readonly #iface: number;
   readonly #options: CaptureOptions;
@@ -213,7 +217,8 @@ export class Capture implements Link {
     this.loopback = inner.loopback;
     this.#writer = writer;
     this.#options = options;
-    this.#iface = writer.addInterface(inner.name, options.description);
+    this.mac = inner.mac ?? null;
+    this.#iface = writer.addInterface(inner.name, options.description, this.mac !== null);
   }
 
   get name(): string {
@@ -230,10 +235,10 @@ export class Capture implements Link {
   }
 
   transmit(tx: Tx): boolean {
-    const copy = new Uint8Array(packetLen(tx));
+    const copy = new Uint8Array(frameLen(tx));
     copyPacket(tx, this.#options.slab.u8, copy, 0);
     if ((tx.flags & TxFlag.NEEDS_CSUM) !== 0 && tx.csumOffset > 0) {
-      completeChecksum(copy, tx.l4, copy.length, tx.csumOffset, this.#options.sum);
+      completeChecksum(copy, tx.lead + tx.l4, copy.length, tx.csumOffset, this.#options.sum);
     }
     let comment = (tx.flags & TxFlag.RETRANSMIT) === 0 ? '' : 'retransmission';
     if (tx.gsoSize > 0) comment = joined(comment, `GSO ${tx.gsoSize}`);
@@ -250,9 +255,18 @@ export class Capture implements Link {
   /** Call with the arguments of `Stack.receive`. @param comment for instance `DROP TCP_CSUM` */
   received(off: number, len: number, flags: number, gso: number, comment = ''): void {
     const copy = this.#options.slab.u8.slice(off, off + len);
-    if ((flags & RxFlag.NEEDS_CSUM) !== 0) completeReceived(copy, this.#options.sum);
+    if ((flags & RxFlag.NEEDS_CSUM) !== 0) this.#complete(copy);
     const note = gso >>> 8 === 0 ? comment : joined(comment, `GRO ${gso >>> 8}`);
     this.#write(copy, Direction.INBOUND, note);
+  }
+
+  #complete(frame: Uint8Array): void {
+    let at = 0;
+    if (this.mac !== null && frame.length >= ethernet.HEADER + ethernet.TAG) {
+      const isTagged = ethernet.type(frame, ethernet.Offset.TYPE) === ethernet.EtherType.VLAN;
+      at = ethernet.HEADER + (isTagged ? ethernet.TAG : 0);
+    }
+    completeReceived(frame.subarray(at), this.#options.sum);
   }
 
   #write(octets: Uint8Array, direction: Direction, comment: string): void {

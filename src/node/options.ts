@@ -189,12 +189,13 @@ function readLinks(links: unknown, isFirst: boolean): Settings[] {
   }
   return links.map((given: FurtherLink, i) => {
     const { tun, tap, packet, link, addresses, peer, routes = [], mtu } = given ?? {};
-    if ((tun ?? tap ?? packet ?? link) === undefined) {
-      throw invalidOption(`links[${i}]`, 'must have a device or a `link`', given);
-    }
     // What exactOptionalPropertyTypes wants: absent is not undefined.
     const options = { tun, tap, packet, link, addresses, peer, routes, mtu } as HostOptions;
-    return readOptions(options);
+    const settings = readOptions(options);
+    if (settings.tun === null && settings.link === null) {
+      throw invalidOption(`links[${i}]`, 'must have a device or a `link`', given);
+    }
+    return settings;
   });
 }
 

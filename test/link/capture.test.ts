@@ -3,6 +3,7 @@ import { RxFlag } from '../../src/base/rx.ts';
 import { Capture, Direction, PcapngWriter, utf8 } from '../../src/link/capture.ts';
 import { decode, Wire } from '../../src/sim/decode.ts';
 import { sum } from '../../src/wire/checksum.ts';
+import { Mac } from '../../src/wire/ethernet.ts';
 import { Sink, txOf } from './tx-kit.ts';
 
 interface Block {
@@ -122,5 +123,45 @@ describe('a captured link', () => {
     const written = blocks(chunks)[2] as Block;
     expect(decode(written.data, 0, written.data.length, new Wire(), false)).toBe('');
     expect(written.options.get(2)?.[0]).toBe(1);
+  });
+
+  test('of an Ethernet is one, and its file has the frames with finished sums', () => {
+    const { slab, tx } = txOf({ protocol: 'udp', copied: 21 });
+    const header = Uint8Array.of(2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0);
+    slab.u8.set(header, tx.headerOff - 14);
+    tx.lead = 14;
+    const chunks: Uint8Array[] = [];
+    const writer = new PcapngWriter((c) => chunks.push(c));
+    const mac = new Mac(0x02000000, 0x0001);
+    const inner = Object.assign(new Sink(slab, 15), { mac });
+    const link = new Capture(inner, writer, { slab, sum, now: () => 5 });
+    expect(link.mac).toBe(mac);
+    link.received(tx.headerOff - 14, tx.headerLen + 14, RxFlag.NEEDS_CSUM, 0);
+    link.received(tx.headerOff - 14, 13, RxFlag.NEEDS_CSUM, 0);
+    const [, idb, received, short] = blocks(chunks) as [Block, Block, Block, Block];
+    expect(idb.body.getUint16(0, true)).toBe(1);
+    expect(received.data.slice(0, 14)).toEqual(header);
+    expect(decode(received.data, 14, received.data.length - 14, new Wire(), false)).toBe('');
+    expect(short.data).toEqual(header.slice(0, 13));
+  });
+
+  test('writes a frame that leaves with its link header', () => {
+    const { slab, tx } = txOf({ copied: 3, pieces: [100, 33] });
+    slab.u8.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0], tx.headerOff - 14);
+    tx.lead = 14;
+    const chunks: Uint8Array[] = [];
+    const writer = new PcapngWriter((c) => chunks.push(c));
+    // A link of full caps: what the file has finished is left to it.
+    const inner = { name: 'e', mtu: 1500, caps: 15, loopback: false, mac: new Mac(0x02000000, 1) };
+    const link = new Capture({ ...inner, transmit: () => true, flush: () => {} }, writer, {
+      slab,
+      sum,
+      now: () => 5,
+    });
+    expect(link.transmit(tx)).toBe(true);
+    const { data } = blocks(chunks)[2] as Block;
+    expect(data.length).toBe(14 + tx.headerLen + 133);
+    expect([...data.slice(6, 14)]).toEqual([2, 0, 0, 0, 0, 1, 8, 0]);
+    expect(decode(data, 14, data.length - 14, new Wire(), false)).toBe('');
   });
 });
