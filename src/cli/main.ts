@@ -27,6 +27,7 @@ import { routerCommand } from './router.ts';
 import { servicesCommand } from './services.ts';
 import { ssCommand } from './ss.ts';
 import { topCommand } from './top.ts';
+import { traceCommand } from './trace.ts';
 import { tracepathCommand, tracerouteCommand } from './traceroute.ts';
 import { upCommand } from './up.ts';
 
@@ -51,7 +52,7 @@ function program(): Command {
   const commands = [upCommand(), routerCommand(), servicesCommand(), demoCommand()];
   commands.push(doctorCommand(), benchCommand(), iperf3Command(), labCommand());
   commands.push(inspectCommand(), topCommand(), ssCommand(), nstatCommand(), portsCommand());
-  commands.push(captureCommand());
+  commands.push(captureCommand(), traceCommand());
   commands.push(addrCommand(), routeCommand(), linkCommand(), neighCommand());
   commands.push(pingCommand(), tracerouteCommand(), tracepathCommand(), ncCommand());
   commands.push(curlCommand(), digCommand(), buildNativeCommand());

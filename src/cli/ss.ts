@@ -1,11 +1,13 @@
 // `portside ss`: the sockets of a running host, as ss shows the kernel's.
 
 import { Command } from 'commander';
+import type { EventRow } from '../inspect/event-rows.ts';
 import { parseFilter, type RowFilter, statesOf, USUAL_STATES } from '../inspect/ss-filter.ts';
-import { ssText, summaryText } from '../inspect/ss-text.ts';
+import { endText, ssText, summaryText } from '../inspect/ss-text.ts';
 import type { ControlClient } from '../node/control-client.ts';
 import type { SocketRow } from '../stack/snapshot.ts';
 import { type LookOptions, look, lookOption, print } from './look.ts';
+import { watching } from './watching.ts';
 
 interface Options extends LookOptions {
   tcp?: boolean;
@@ -24,6 +26,7 @@ interface Options extends LookOptions {
   // commander's name for --no-header
   header: boolean;
   kill?: boolean;
+  events?: boolean;
   json?: boolean;
 }
 
@@ -41,7 +44,7 @@ export function ssCommand(): Command {
     .option('-a, --all', 'sockets in every state')
     .option('-n, --numeric', 'rates as plain numbers (names are never resolved)')
     .option('-i, --info', 'what TCP knows: windows, times, counts')
-    .option('-e, --extended', 'orphans are marked')
+    .option('-e, --extended', 'numbers of sockets (sk:), orphans')
     .option('-m, --memory', 'buffers')
     .option('-o, --options', 'timers')
     .option('-p, --processes', 'the process')
@@ -49,6 +52,7 @@ export function ssCommand(): Command {
     .option('-4, --ipv4', 'IPv4 only')
     .option('-6, --ipv6', 'IPv6 only')
     .option('-H, --no-header', 'no header')
+    .option('-E, --events', 'follow: connections as they change their state and end')
     .option('-K, --kill', 'reset the connections that are shown')
     .option('--json', 'one JSON object a line');
   return lookOption(command).action((words: string[], options: Options) =>
@@ -73,6 +77,11 @@ async function ss(client: ControlClient, words: string[], o: Options): Promise<v
   // a filter that makes no sense is told before the host is asked
   const matches = parseFilter(words, usualStates(o));
   const isKind = kinds(o);
+  if (o.events === true) {
+    const fits = parseFilter(words, statesOf('all'));
+    await follow(client, (row) => isKind(row) && fits(row), o);
+    return;
+  }
   const all = await client.ask<SocketRow[]>('sockets');
   if (o.summary === true) {
     print(summaryText(all));
@@ -97,6 +106,45 @@ async function ss(client: ControlClient, words: string[], o: Options): Promise<v
       process: o.processes === true ? `users:(("node",pid=${pid}))` : '',
     }),
   );
+}
+
+/** A connection that has moved, as a row; what it held then is not told. */
+function moved(e: Extract<EventRow, { kind: 'state' }>): SocketRow {
+  return {
+    sk: e.sk,
+    netid: 'tcp',
+    state: e.to,
+    recvQ: 0,
+    sendQ: 0,
+    localAddress: e.local.address,
+    localPort: e.local.port,
+    remoteAddress: e.remote.address,
+    remotePort: e.remote.port,
+  };
+}
+
+/** `ss -E`: each state that a connection comes to, UNCONN at its end, and what has caused it. */
+async function follow(client: ControlClient, fits: RowFilter, o: Options): Promise<void> {
+  process.stdout.on('error', () => process.exit(0));
+  const wide = (cells: readonly string[]): string => {
+    return cells
+      .map((cell, i) => cell.padEnd([10, 22, 22][i] ?? 0))
+      .join(' ')
+      .trimEnd();
+  };
+  if (o.header && o.json !== true) {
+    print([wide(['State', 'Local Address:Port', 'Peer Address:Port', 'Cause'])]);
+  }
+  await watching(client, { kinds: ['state'] }, 0, (events) => {
+    for (const e of events) {
+      if (e.kind !== 'state' || !fits(moved(e))) continue;
+      const local = endText(e.local.address, e.local.port);
+      const remote = endText(e.remote.address, e.remote.port);
+      const sk = o.extended === true ? ` sk:${e.sk}` : '';
+      print([o.json === true ? JSON.stringify(e) : wide([e.to, local, remote, e.cause + sk])]);
+    }
+    return true;
+  });
 }
 
 /** Resets what can be reset; what is left of the rows are those. */

@@ -57,6 +57,7 @@ function tail(row: SocketRow, o: SsShown): string {
   if (o.process !== '' && row.orphan !== true && row.state !== 'TIME-WAIT') parts.push(o.process);
   if (o.timers && row.timer !== undefined) parts.push(timerText(row.timer));
   if (o.extended && row.orphan === true) parts.push('orphan');
+  if (o.extended) parts.push(`sk:${row.sk}`);
   if (o.memory && row.buffers !== undefined) parts.push(memoryText(row));
   return parts.join(' ');
 }

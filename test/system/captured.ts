@@ -82,3 +82,12 @@ export class CapturedTun implements DeviceLink {
     this.#inner.close();
   }
 }
+
+/** A TUN that loses every thirtieth packet with octets in it, behind the capture. */
+export class LossyTun extends CapturedTun {
+  #n = 0;
+  override transmit(tx: Tx): boolean {
+    if (tx.pieces > 0 && ++this.#n % 30 === 0) return true;
+    return super.transmit(tx);
+  }
+}

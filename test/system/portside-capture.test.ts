@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Slab } from '../../src/base/slab.ts';
-import type { Tx } from '../../src/base/tx.ts';
 import { ControlClient } from '../../src/node/control-client.ts';
 import { createHost } from '../../src/node/host.ts';
-import { CapturedTun } from './captured.ts';
+import { LossyTun } from './captured.ts';
 import { KERNEL, Lab, type Outcome, PORTSIDE, US, until } from './netns.ts';
 
 const lab = new Lab();
@@ -164,15 +163,6 @@ test('misuse is one sentence and 1', async () => {
     expect(run.err.trim().split('\n')).toHaveLength(1);
   }
 });
-
-/** A TUN that loses every thirtieth packet with octets in it, behind the capture. */
-class LossyTun extends CapturedTun {
-  #n = 0;
-  override transmit(tx: Tx): boolean {
-    if (tx.pieces > 0 && ++this.#n % 30 === 0) return true;
-    return super.transmit(tx);
-  }
-}
 
 test('a lossy run: exactly the retransmissions that our counters claim', async () => {
   const other = new Lab();
