@@ -166,6 +166,16 @@ export class Nat {
 
   /** Makes the entry of a new connection, whose destination stands in `rx` translated. */
   #confirm(rx: Rx, out: number): boolean {
+    const { map } = this;
+    const through = this.#through;
+    // Room is made at the cost of another connection: not of the last one of this mapping.
+    if (through >= 0) map.hold(through);
+    const made = this.#make(rx, out);
+    if (through >= 0) map.release(through);
+    return made;
+  }
+
+  #make(rx: Rx, out: number): boolean {
     const { track, map } = this;
     if (!track.makeRoom()) return false;
     const protocol = rx.protocol;

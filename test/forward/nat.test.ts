@@ -348,3 +348,15 @@ describe('how long a connection is remembered', () => {
     expect(rig.stack.routing.forwarding.nat?.map.size).toBe(0);
   });
 });
+
+it('a stranger finds the mapping even if room for him costs its last connection', () => {
+  const rig = natted({ filtering: 'endpoint-independent' }, { forward: { trackMax: 1 } });
+  rig.fromIn(udpOf(INSIDE, FAR, [4000, 53]));
+  expect(ends(one(rig.fromOut(udpOf(FAR2, OUTSIDE, [99, 4000])).in))).toBe(
+    `${FAR2}:99 > ${INSIDE}:4000`,
+  );
+  expect(rig.stack.counters.get('PortsideExceptions')).toBe(0);
+  expect(ends(one(rig.fromIn(udpOf(INSIDE, FAR2, [4000, 99])).out))).toBe(
+    `${OUTSIDE}:4000 > ${FAR2}:99`,
+  );
+});
