@@ -4,6 +4,7 @@
 import type { UdpHandler, UdpSocket } from '../src/socket/udp-socket.ts';
 import { Address } from '../src/wire/address.ts';
 import { Bed, MSS, PORT, SUPER } from './bed.ts';
+import { FORWARD_WALKS } from './forward-walks.ts';
 
 export interface Walk {
   readonly name: string;
@@ -235,4 +236,5 @@ export const WALKS: readonly Walk[] = [
   datagramsIn(1472),
   datagramsOut(64),
   datagramsOut(1472),
+  ...FORWARD_WALKS,
 ];
