@@ -29,6 +29,7 @@ const MOST_ROWS = 500_000;
 
 export function traceCommand(): Command {
   const command = new Command('trace')
+    .summary('the time line of one connection, as text or a picture')
     .description('the time line of one connection: segments, acknowledgments, losses, windows')
     .argument(
       '<SOCKET...>',
