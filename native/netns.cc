@@ -140,9 +140,11 @@ bool living(const Marker& m) {
 
 /** Serialises makers and removers of all processes; about two seconds of patience. */
 Failure lockMarkers(Fd& lock) {
-  if (::mkdir(MARKER_DIR, 0755) != 0 && errno != EEXIST) return fail(errno, "mkdir", MARKER_DIR);
+  // The control sockets of root's hosts lie here too, and want a folder that nobody else enters.
+  if (::mkdir(MARKER_DIR, 0700) != 0 && errno != EEXIST) return fail(errno, "mkdir", MARKER_DIR);
   lock.reset(::open(MARKER_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock.valid()) return fail(errno, "open", MARKER_DIR);
+  if (::fchmod(lock.get(), 0700) != 0) return fail(errno, "fchmod", MARKER_DIR);
   for (int i = 0; i < 200; i++) {
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return ok();
     if (errno != EWOULDBLOCK && errno != EINTR) return fail(errno, "flock", MARKER_DIR);

@@ -2,7 +2,8 @@
 // 32-bit length, taken out of whatever pieces they come in.
 
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
-import { fromAscii, toAscii } from './ascii.ts';
+import { toAscii } from './ascii.ts';
+import { Inbox } from './iperf3-inbox.ts';
 import * as protocol from './iperf3-protocol.ts';
 import { isDead } from './source.ts';
 
@@ -23,7 +24,7 @@ export class Control implements TcpHandler {
   trouble = 0;
   readonly #user: ControlUser;
   #socket: TcpSocket | null = null;
-  #inbox = new Uint8Array(0);
+  readonly #inbox = new Inbox();
   #wants: 'state' | 'object' | 'trouble' = 'state';
 
   constructor(user: ControlUser) {
@@ -36,14 +37,10 @@ export class Control implements TcpHandler {
   }
 
   data(_s: TcpSocket, u8: Uint8Array, off: number, len: number): void {
-    if (this.#inbox.length + len > protocol.MAX_RESULTS) {
+    if (!this.#inbox.push(u8, off, len)) {
       this.#user.lost(0);
       return;
     }
-    const joined = new Uint8Array(this.#inbox.length + len);
-    joined.set(this.#inbox);
-    joined.set(u8.subarray(off, off + len), this.#inbox.length);
-    this.#inbox = joined;
     // Each round takes at least one octet.
     while (this.#inbox.length > 0 && this.#step());
   }
@@ -82,28 +79,24 @@ export class Control implements TcpHandler {
     if (this.#wants === 'object') return this.#object();
     if (this.#wants === 'trouble') {
       if (this.#inbox.length < TROUBLE_OCTETS) return false;
-      this.trouble = new DataView(this.#inbox.buffer).getInt32(0);
+      this.trouble = this.#inbox.number() | 0;
       this.#user.lost(0);
       return false;
     }
-    const state = ((this.#inbox[0] as number) << 24) >> 24;
-    this.#inbox = this.#inbox.slice(1);
+    const state = this.#inbox.state();
     if (state === protocol.State.SERVER_ERROR) this.#wants = 'trouble';
     else if (this.#user.state(state)) this.#wants = 'object';
     return true;
   }
 
   #object(): boolean {
-    const box = this.#inbox;
-    if (box.length < 4) return false;
-    const size = new DataView(box.buffer).getUint32(0);
-    if (size > protocol.MAX_RESULTS) {
+    if (this.#inbox.number() > protocol.MAX_RESULTS) {
       this.#user.lost(0);
       return false;
     }
-    if (box.length < 4 + size) return false;
-    const value = protocol.parseObject(fromAscii(box, 4, 4 + size));
-    this.#inbox = box.slice(4 + size);
+    const text = this.#inbox.text();
+    if (text === null) return false;
+    const value = protocol.parseObject(text);
     this.#wants = 'state';
     if (value === null) this.#user.lost(0);
     else this.#user.object(value);

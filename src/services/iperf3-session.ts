@@ -3,7 +3,8 @@
 
 import type { TcpHandler, TcpSocket } from '../socket/tcp-socket.ts';
 import type { UdpSocket } from '../socket/udp-socket.ts';
-import { fromAscii, toAscii } from './ascii.ts';
+import { toAscii } from './ascii.ts';
+import { Inbox } from './iperf3-inbox.ts';
 import * as protocol from './iperf3-protocol.ts';
 import { State, type StreamResult, Trouble } from './iperf3-protocol.ts';
 import { type Stream, TcpReader, TcpWriter } from './iperf3-streams.ts';
@@ -35,7 +36,7 @@ export class Session implements TcpHandler {
   #params: protocol.Params | null = null;
   readonly #streams: Stream[] = [];
   /** Octets of the control connection not understood yet. */
-  #inbox = new Uint8Array(0);
+  readonly #inbox = new Inbox();
   #cancelWatch: () => void;
   #cancelOmit: (() => void) | null = null;
   #startUs = 0;
@@ -71,14 +72,10 @@ export class Session implements TcpHandler {
   written(_s: TcpSocket, _n: number): void {}
 
   data(_s: TcpSocket, u8: Uint8Array, off: number, len: number): void {
-    if (this.#inbox.length + len > protocol.MAX_RESULTS) {
+    if (!this.#inbox.push(u8, off, len)) {
       this.end();
       return;
     }
-    const joined = new Uint8Array(this.#inbox.length + len);
-    joined.set(this.#inbox);
-    joined.set(u8.subarray(off, off + len), this.#inbox.length);
-    this.#inbox = joined;
     // Each round takes at least one octet.
     while (this.#inbox.length > 0 && this.#step());
   }
@@ -175,8 +172,7 @@ export class Session implements TcpHandler {
     if (this.#wait === 'results') {
       return this.#object(protocol.MAX_RESULTS, (t) => this.#exchange(t));
     }
-    const state = ((this.#inbox[0] as number) << 24) >> 24;
-    this.#inbox = this.#inbox.slice(1);
+    const state = this.#inbox.state();
     if (state === State.TEST_END && this.#wait === 'end') {
       this.#finish();
       return true;
@@ -188,17 +184,12 @@ export class Session implements TcpHandler {
 
   /** Takes a JSON text of at most `most` octets off the inbox. */
   #object(most: number, use: (text: string) => void): boolean {
-    const box = this.#inbox;
-    if (box.length < 4) return false;
-    const high = ((box[0] as number) << 8) | (box[1] as number);
-    const size = high * 65536 + (((box[2] as number) << 8) | (box[3] as number));
-    if (size > most) {
+    if (this.#inbox.number() > most) {
       this.#refuse(this.#wait === 'params' ? Trouble.RECV_PARAMS : Trouble.RECV_RESULTS);
       return false;
     }
-    if (box.length < 4 + size) return false;
-    const text = fromAscii(box, 4, 4 + size);
-    this.#inbox = box.slice(4 + size);
+    const text = this.#inbox.text();
+    if (text === null) return false;
     use(text);
     return true;
   }
@@ -299,7 +290,7 @@ export class Session implements TcpHandler {
     message[0] = State.SERVER_ERROR & 0xff;
     message[4] = trouble;
     this.#send(message);
-    this.#inbox = new Uint8Array(0);
+    this.#inbox.clear();
     this.#wait = 'done';
     this.#hangUp();
   }

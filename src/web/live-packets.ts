@@ -3,19 +3,16 @@
 
 import type { Socket } from 'node:net';
 import { PacketReader } from '../inspect/packet-line.ts';
+import { PcapngReader, type ReadPacket } from '../inspect/pcapng-read.ts';
 import type { ControlClient } from '../node/control-client.ts';
 import type { PacketRow } from './frames.ts';
 import { Kept } from './history.ts';
 
 const MOST_PACKETS = 20_000;
 const SNAP = 200;
-/** Type of an enhanced packet block, and codes of its options. */
-const PACKET_BLOCK = 6;
-const Option = { COMMENT: 1, FLAGS: 2 } as const;
-const HEAD = 28;
-/** Where a packet's interface stands, and the one of link 0. */
-const INTERFACE = 8;
-const LOOPBACK = 0;
+/** Of `ReadPacket.direction`: what the writer does not say has come in. */
+const WENT = 2;
+const LOOPBACK = 'lo';
 
 interface Captured {
   row: PacketRow;
@@ -88,30 +85,23 @@ export class LivePackets {
     socket.once('close', () => {
       if (client === this.#client) this.#fail(new Error('the capture has ended'));
     });
-    let rest: Buffer = Buffer.alloc(0);
+    const pcapng = new PcapngReader();
     socket.on('data', (chunk: Buffer) => {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      let at = 0;
-      while (rest.length - at >= 12) {
-        const len = rest.readUInt32LE(at + 4);
-        if (len < 12 || rest.length - at < len) break;
-        if (rest.readUInt32LE(at) === PACKET_BLOCK) this.#take(rest.subarray(at, at + len));
-        at += len;
+      try {
+        for (const { packet } of pcapng.push(chunk)) if (packet !== null) this.#take(packet);
+      } catch (reason) {
+        this.#fail(reason as Error);
       }
-      rest = rest.subarray(at);
     });
     socket.resume();
   }
 
-  #take(block: Buffer): void {
-    const nanos = BigInt(block.readUInt32LE(12)) * 0x1_0000_0000n + BigInt(block.readUInt32LE(16));
-    const us = Number(nanos / 1000n) - this.#epochUs;
-    const kept = block.readUInt32LE(20);
-    const len = block.readUInt32LE(24);
-    const octets = Uint8Array.from(block.subarray(HEAD, HEAD + kept));
-    const { comment, inbound } = optionsOf(block, HEAD + ((kept + 3) & ~3));
+  #take(packet: ReadPacket): void {
+    const { atUs, octets, length: len, comment } = packet;
+    const us = atUs - this.#epochUs;
+    const inbound = packet.direction !== WENT;
     const dir = inbound ? 'in' : 'out';
-    const back = inbound && block.readUInt32LE(INTERFACE) === LOOPBACK;
+    const back = inbound && packet.interface.name === LOOPBACK;
     const line = (back ? this.#back : this.#reader).read(octets);
     const n = ++this.#last;
     this.#octets.set(n, octets);
@@ -119,18 +109,4 @@ export class LivePackets {
     const verdict = /^DROP (\w+)/m.exec(comment)?.[1] ?? '';
     this.rows.push({ n, us, host: this.#host, dir, ...line, len, verdict });
   }
-}
-
-function optionsOf(block: Buffer, from: number): { comment: string; inbound: boolean } {
-  let comment = '';
-  let inbound = true;
-  for (let at = from; at + 4 <= block.length - 4; ) {
-    const code = block.readUInt16LE(at);
-    const len = block.readUInt16LE(at + 2);
-    if (code === 0) break;
-    if (code === Option.COMMENT) comment += `${block.toString('utf8', at + 4, at + 4 + len)}\n`;
-    if (code === Option.FLAGS) inbound = (block.readUInt32LE(at + 4) & 3) === 1;
-    at += 4 + ((len + 3) & ~3);
-  }
-  return { comment, inbound };
 }

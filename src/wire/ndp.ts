@@ -76,7 +76,7 @@ export function putMacOption(u8: Uint8Array, at: number, kind: number, mac: ethe
   ethernet.put(u8, at + 2, mac.high, mac.low);
 }
 
-/** The last word of the solicited-node group ff02::1:ffXX:XXXX (RFC 4291 §2.7.1). */
+/** The last word of the solicited-node group in ff02::1:ff00:0/104 (RFC 4291 §2.7.1). */
 export function solicitedNode(lastWord: number): number {
   return 0xff000000 | (lastWord & 0xffffff);
 }

@@ -59,6 +59,8 @@ describe('a namespace that is not there', () => {
     const link = TunLink.open({ name: 'n0', netns: NAME });
     expect(readlinkSync('/proc/self/ns/net')).toBe(own);
     expect(ip('-br', 'link')).toMatch(/^lo +UNKNOWN.*\nn0 /);
+    // a folder in which control sockets may lie, too
+    expect(statSync('/run/portside').mode & 0o777).toBe(0o700);
     const marker = JSON.parse(readFileSync(MARKER, 'utf8')) as Record<string, unknown>;
     const stat = readFileSync('/proc/self/stat', 'utf8');
     expect(marker).toMatchObject({

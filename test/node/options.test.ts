@@ -39,6 +39,11 @@ describe('createHost refuses wrong options before anything is opened', () => {
     ['clock', { clock: { nowUs: () => 0 } }, /'clock' must have the methods nowUs, after/],
     ['random', { random: {} }, /'random' must have the methods next/],
     ['lookup', { lookup: 'dns' }, /'lookup' must be a function/],
+    ['links', { link: () => null, links: {} }, /'links' must be an array of at most 15 links/],
+    ['too many', { tun: true, links: Array(16).fill({ tun: true }) }, /at most 15 links/],
+    ['only further links', { links: [{ tun: true }] }, /are further ones/],
+    ['no device', { tun: true, links: [{}] }, /'links\[0\]' must have a device or a `link`/],
+    ['forwarding', { forwarding: 1 }, /'forwarding' must be a boolean/],
     ['limit', { limits: { lingerMs: 0 } }, /limits\.lingerMs/],
   ];
   it.each(table)('%s', (_name, options, message) => {
